@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+// Plain JavaScript without imports, so that an old Node gets a sentence instead of a syntax error.
+if (!('rawJSON' in JSON)) {
+  console.error(
+    'Vector Ferry needs Node 22.12 or newer (64-bit ids would be rounded on ' +
+      process.version +
+      '); install one, or run it as: npx -p node@24 -p vector-ferry ferry',
+  );
+  process.exit(2);
+}
+const built = new URL('../dist/cli.js', import.meta.url);
+const { existsSync } = await import('node:fs');
+await import(existsSync(built) ? built.href : new URL('../src/cli.ts', import.meta.url).href);

@@ -1,0 +1,103 @@
+import prettier from 'eslint-config-prettier';
+import { importX } from 'eslint-plugin-import-x';
+import tseslint from 'typescript-eslint';
+
+/**
+ * One rule per folder of `src/`: which modules it may take values from (types are free everywhere). The table stands
+ * in docs/architecture.md. The Temporal bundler accepts a stray driver import silently, so lint has to see it.
+ *
+ * @param {string[]} files globs of the folder
+ * @param {string[]} packages packages it may import values from; `node:` stands for Node's own modules
+ * @param {string[]} modules paths under src/ it may import values from, besides its own folder
+ */
+function mayImport(files, packages, modules) {
+  const own = '\\./';
+  const packagePattern = packages.length > 0 ? packages.join('|') : '(?!)';
+  const modulePattern = modules.length > 0 ? `\\.\\./(?:${modules.join('|')})` : '(?!)';
+  return {
+    files,
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              regex: `^(?!${own}|\\.\\.|(?:${packagePattern}))`,
+              allowTypeImports: true,
+              message: 'This package is not in the import table of this folder (docs/architecture.md).',
+            },
+            {
+              regex: `^(?!${modulePattern})\\.\\.`,
+              allowTypeImports: true,
+              message: 'This module is not in the import table of this folder (docs/architecture.md).',
+            },
+          ],
+        },
+      ],
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'ImportExpression', message: 'A dynamic import escapes the import table.' },
+        {
+          selector: "MemberExpression[object.name='process'][property.name='env']",
+          message: 'Only src/config.ts reads the environment.',
+        },
+      ],
+    },
+  };
+}
+
+export default tseslint.config(
+  { ignores: ['dist/', 'node_modules/'] },
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.recommendedTypeChecked],
+    plugins: { 'import-x': importX },
+    languageOptions: { parserOptions: { projectService: true } },
+    settings: { 'import-x/resolver': { node: { extensions: ['.ts', '.js'] } } },
+    rules: {
+      '@typescript-eslint/no-floating-promises': [
+        'error',
+        {
+          allowForKnownSafeCalls: [
+            { from: 'package', package: 'node:test', name: ['test', 'describe', 'it', 'suite'] },
+          ],
+        },
+      ],
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+      '@typescript-eslint/require-await': 'off',
+      'import-x/no-cycle': 'error',
+    },
+  },
+  mayImport(['src/workflows/**'], ['@temporalio/(?:workflow|common)$'], ['job/', 'errors\\.ts$']),
+  mayImport(['src/job/**'], ['@temporalio/(?:workflow|common)$'], ['errors\\.ts$']),
+  mayImport(['src/planning/**'], [], ['errors\\.ts$']),
+  mayImport(['src/chunking/**'], ['gpt-tokenizer'], ['errors\\.ts$']),
+  mayImport(['src/reconcile/**'], ['node:', 'uuid$'], ['chunking/', 'errors\\.ts$']),
+  mayImport(['src/source/**'], ['node:', 'mysql2', 'zod$'], ['errors\\.ts$']),
+  mayImport(['src/embedding/**'], ['node:', 'openai', 'zod$'], ['errors\\.ts$']),
+  mayImport(['src/target/**'], ['node:', '@qdrant/', 'zod$'], ['errors\\.ts$']),
+  mayImport(['src/ledger/**'], ['node:', '@supabase/', 'zod$'], ['errors\\.ts$']),
+  mayImport(
+    ['src/activities/**'],
+    ['node:', '@temporalio/(?:activity|common)$'],
+    ['reconcile/', 'planning/', 'errors\\.ts$'],
+  ),
+  mayImport(
+    ['src/client/**', 'src/cli/**'],
+    ['node:', '@temporalio/(?:client|common)$', 'commander$', 'picocolors$'],
+    [
+      'job/',
+      'client/',
+      'config\\.ts$',
+      'client\\.ts$',
+      'services\\.ts$',
+      'stack/',
+      'worker\\.ts$',
+      'errors\\.ts$',
+      'cli/',
+    ],
+  ),
+  mayImport(['src/stack/**'], ['node:'], ['stack/']),
+  prettier,
+);

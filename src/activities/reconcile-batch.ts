@@ -1,0 +1,40 @@
+import { Context } from '@temporalio/activity';
+import type { BatchInput, BatchResult } from '../job/job.ts';
+import { reconcile, type ReconcileServices } from '../reconcile/reconcile.ts';
+import { runAttempt } from './attempt.ts';
+
+/** Reconciles the records of one batch. */
+export async function reconcileBatch(
+  services: ReconcileServices,
+  identity: string,
+  { job, plan }: BatchInput,
+): Promise<BatchResult> {
+  const { specification, collection, jobId } = job;
+  const { chunking, table, prune, source } = specification;
+  const { model, dimensions, bm25 } = specification.collection;
+  const result = await runAttempt(specification, (attempt) =>
+    reconcile(
+      {
+        owner: { collection, source },
+        table,
+        range: { after: BigInt(plan.after), upTo: BigInt(plan.upTo) },
+        pointsUpTo: BigInt(plan.pointsUpTo),
+        chunking,
+        model: { model, dimensions },
+        bm25,
+        jobId,
+        prune,
+      },
+      services,
+      attempt,
+    ),
+  );
+  return {
+    ...result,
+    firstId: result.firstId?.toString() ?? null,
+    lastId: result.lastId?.toString() ?? null,
+    failed: result.failed.map(([id, code]) => [id.toString(), code]),
+    attempts: Context.current().info.attempt,
+    worker: identity,
+  };
+}

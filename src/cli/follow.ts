@@ -1,0 +1,63 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
+import { snapshotMigration, type Snapshot } from '../client/snapshot.ts';
+import { Pace } from './eta.ts';
+import { progressLine, summary } from './render.ts';
+
+const INTERVAL_MS = 1_000;
+/** Without a terminal a line every so often is enough. */
+const PLAIN_INTERVAL_MS = 10_000;
+
+/**
+ * Follows a job to its end, on a terminal with a live line, else with a line now and then. Ctrl-C detaches: the job
+ * goes on.
+ *
+ * @returns exit code: 0 completed without failed records (or detached), 1 failed records or batches, 3 cancelled
+ */
+export async function follow(client: Client, name: string, options: { json?: boolean }): Promise<number> {
+  const detach = new AbortController();
+  const onInterrupt = (): void => detach.abort();
+  process.once('SIGINT', onInterrupt);
+  const isLive = process.stderr.isTTY && options.json !== true;
+  const pace = new Pace();
+  let printedAt = 0;
+  try {
+    for (;;) {
+      const snapshot = await snapshotMigration(client, name);
+      if (snapshot.totals !== null) pace.add(Date.now(), snapshot.totals.records);
+      if (!snapshot.isOpen) {
+        if (isLive) process.stderr.write('\r\x1b[2K');
+        console.log(options.json === true ? JSON.stringify(snapshot) : summary(snapshot));
+        return exitCode(snapshot);
+      }
+      if (isLive) process.stderr.write(`\r\x1b[2K${fitted(progressLine(snapshot, pace))}`);
+      else if (Date.now() - printedAt >= PLAIN_INTERVAL_MS) {
+        printedAt = Date.now();
+        console.log(options.json === true ? JSON.stringify(snapshot) : progressLine(snapshot, pace));
+      }
+      await sleep(INTERVAL_MS, undefined, { signal: detach.signal }).catch(() => undefined);
+      if (detach.signal.aborted) {
+        if (isLive) process.stderr.write('\n');
+        console.error(
+          `Detached; ${name} goes on. \`ferry watch ${name}\` follows it, \`ferry cancel ${name}\` ends it.`,
+        );
+        return 0;
+      }
+    }
+  } finally {
+    process.removeListener('SIGINT', onInterrupt);
+  }
+}
+
+/** Exit code of a job that has ended. */
+export function exitCode({ status, totals }: Snapshot): number {
+  if (status === 'cancelled' || status === 'terminated') return 3;
+  return status === 'completed' && totals?.failed === 0 ? 0 : 1;
+}
+
+/** Cut to the terminal's width: a line that wraps could not be overwritten. */
+function fitted(line: string): string {
+  const width = process.stderr.columns;
+  const visible = line.replace(/\x1b\[\d+m/g, '');
+  return visible.length < width ? line : visible.slice(0, width - 2) + '…';
+}

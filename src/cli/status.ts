@@ -1,0 +1,34 @@
+import { Command } from 'commander';
+import { snapshotMigration, type Snapshot } from '../client/snapshot.ts';
+import { ledgerJob } from '../client/ledger-job.ts';
+import { summary } from './render.ts';
+import { withSession, type CommonFlags, type Session } from './session.ts';
+
+/** `ferry status` */
+export function statusCommand(): Command {
+  return new Command('status')
+    .description('show a job as it is now; without a worker, what the server and the ledger know')
+    .argument('[name]', 'name of the job (default: <table>-to-<collection>)')
+    .option('--stack', 'use the local stack whatever the environment says')
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\nExamples:\n  $ ferry status\n  $ ferry status --json | jq .totals.failed')
+    .action((name: string | undefined, options: CommonFlags) =>
+      withSession(options, name, async (session) => {
+        const snapshot = await snapshotMigration(session.client, session.name);
+        const ledger = snapshot.status === 'unknown' ? await mirrored(session, snapshot) : null;
+        if (options.json === true) console.log(JSON.stringify({ ...snapshot, ledger }));
+        else {
+          console.log(summary(snapshot));
+          if (ledger !== null) {
+            console.log(
+              `  ledger   ${ledger.status}: ${ledger.completedBatches} of ${ledger.totalBatches} batches, ${ledger.processedRecords} of ${ledger.totalRecords} records, as of ${ledger.updatedAt}`,
+            );
+          }
+        }
+      }),
+    );
+}
+
+async function mirrored({ environment }: Session, { jobId }: Snapshot): ReturnType<typeof ledgerJob> {
+  return ledgerJob(environment, jobId);
+}

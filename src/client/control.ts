@@ -1,0 +1,49 @@
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { InputError } from '../errors.ts';
+import { migrationWorkflowId, type MigrationResult } from '../job/job.ts';
+import { pause, resume } from '../job/messages.ts';
+
+/** No open job has that name. */
+export function notOpen(name: string): InputError {
+  return new InputError([`NAME: no open job is called ${name}; \`ferry list\` shows the jobs there are.`]);
+}
+
+/**
+ * Starts no further batch; batches in hand end normally. Works while no worker runs.
+ *
+ * @throws InputError if no open job has that name
+ */
+export async function pauseMigration(client: Client, name: string): Promise<void> {
+  await orNotOpen(name, client.workflow.getHandle(migrationWorkflowId(name)).signal(pause));
+}
+
+/** Goes on with a paused job. @throws InputError if no open job has that name */
+export async function resumeMigration(client: Client, name: string): Promise<void> {
+  await orNotOpen(name, client.workflow.getHandle(migrationWorkflowId(name)).signal(resume));
+}
+
+/**
+ * Ends a job: batches in hand finish the record they are at. Returns when the request is recorded.
+ *
+ * @throws InputError if no open job has that name
+ */
+export async function cancelMigration(client: Client, name: string): Promise<void> {
+  await orNotOpen(name, client.workflow.getHandle(migrationWorkflowId(name)).cancel());
+}
+
+/** Waits for a job's end. @throws InputError if there is no job of that name */
+export async function migrationResult(client: Client, name: string): Promise<MigrationResult> {
+  return orNotOpen(
+    name,
+    client.workflow.getHandle(migrationWorkflowId(name)).result() as Promise<MigrationResult>,
+  );
+}
+
+async function orNotOpen<T>(name: string, request: Promise<T>): Promise<T> {
+  try {
+    return await request;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) throw notOpen(name);
+    throw error;
+  }
+}

@@ -1,0 +1,169 @@
+import { defaultPayloadConverter } from '@temporalio/common';
+import { WorkflowNotFoundError, type Client, type WorkflowHandle } from '@temporalio/client';
+import { migrationWorkflowId, TASK_QUEUE } from '../job/job.ts';
+import type { BatchHeartbeat, JobStatus, MigrationResult, PauseReason, PlanSize } from '../job/job.ts';
+import { partitionProgress, progress } from '../job/messages.ts';
+import type { MigrationProgress } from '../job/messages.ts';
+import { addTotals, type Totals } from '../job/outcome.ts';
+import { notOpen } from './control.ts';
+
+/** A service that batches in hand wait for. */
+export interface Wait {
+  /** A fault code, or `rate_budget`. */
+  readonly reason: string;
+  /** ISO 8601: the longest of these waits. */
+  readonly since: string;
+  readonly batches: number;
+}
+
+/** A job at one moment. */
+export interface Snapshot {
+  readonly name: string;
+  /** UUID of the job. */
+  readonly jobId: string;
+  readonly workflowId: string;
+  /** `unknown` if no worker answers; `terminated`, `timed_out` or `failed` as Temporal has it. */
+  readonly status: JobStatus | 'terminated' | 'timed_out' | 'unknown';
+  readonly isOpen: boolean;
+  readonly pauseReason: PauseReason | null;
+  readonly pauseDetail: string | null;
+  readonly phase: MigrationProgress['phase'] | null;
+  /** ISO 8601. */
+  readonly startedAt: string;
+  readonly endedAt: string | null;
+  readonly collection: string | null;
+  readonly notes: readonly string[];
+  readonly plan: PlanSize | null;
+  readonly totals: Totals | null;
+  /** Workflow ids of the batches in hand. */
+  readonly batchesInHand: readonly string[];
+  readonly waits: readonly Wait[];
+  /** Reports that the ledger does not have yet; null if unknown. */
+  readonly unmirrored: number | null;
+  /** Identities of workers that have polled lately; null if the server did not say. */
+  readonly workers: readonly string[] | null;
+}
+
+/**
+ * Asks the root and its open partitions. If no worker answers in time, what the server alone knows.
+ *
+ * @param timeoutMs for the answers of workers
+ * @throws InputError if there is no job of that name
+ */
+export async function snapshotMigration(client: Client, name: string, timeoutMs = 3_000): Promise<Snapshot> {
+  const workflowId = migrationWorkflowId(name);
+  const handle = client.workflow.getHandle(workflowId);
+  const description = await handle.describe().catch((error: unknown) => {
+    throw error instanceof WorkflowNotFoundError ? notOpen(name) : error;
+  });
+  const isOpen = description.status.name === 'RUNNING';
+  const base = {
+    name,
+    jobId: description.raw.workflowExecutionInfo?.firstRunId ?? description.runId,
+    workflowId,
+    isOpen,
+    startedAt: description.startTime.toISOString(),
+    endedAt: description.closeTime?.toISOString() ?? null,
+    ...NOTHING_KNOWN,
+  };
+  if (!isOpen) return { ...base, ...(await ended(handle, description.status.name)) };
+  const [workers, answer] = await Promise.all([
+    pollers(client),
+    within(client, timeoutMs, () => handle.query(progress)),
+  ]);
+  if (answer === null) return { ...base, workers };
+  return { ...base, workers, ...(await openSnapshot(client, answer, timeoutMs)) };
+}
+
+const NOTHING_KNOWN = {
+  status: 'unknown',
+  pauseReason: null,
+  pauseDetail: null,
+  phase: null,
+  collection: null,
+  notes: [],
+  plan: null,
+  totals: null,
+  batchesInHand: [],
+  waits: [],
+  unmirrored: null,
+  workers: null,
+} as const;
+
+async function ended(handle: WorkflowHandle, status: string): Promise<Partial<Snapshot>> {
+  if (status === 'TERMINATED') return { status: 'terminated' };
+  if (status === 'TIMED_OUT') return { status: 'timed_out' };
+  if (status !== 'COMPLETED') return { status: status === 'CANCELLED' ? 'cancelled' : 'failed' };
+  const result = (await handle.result()) as MigrationResult;
+  return { status: result.status, phase: 'ended', plan: result.plan, totals: result.totals };
+}
+
+async function openSnapshot(
+  client: Client,
+  answer: MigrationProgress,
+  timeoutMs: number,
+): Promise<Partial<Snapshot>> {
+  const partitions = await Promise.all(
+    answer.open.map((id) =>
+      within(client, timeoutMs, () => client.workflow.getHandle(id).query(partitionProgress)),
+    ),
+  );
+  const known = partitions.filter((partition) => partition !== null);
+  const batchesInHand = known.flatMap(({ batch }) => (batch === null ? [] : [batch]));
+  const heartbeats = await Promise.all(
+    batchesInHand.map((id) => within(client, timeoutMs, () => lastHeartbeat(client, id))),
+  );
+  return {
+    status: answer.status,
+    pauseReason: answer.pauseReason,
+    pauseDetail: answer.pauseDetail,
+    phase: answer.phase,
+    collection: answer.collection,
+    notes: answer.notes,
+    plan: answer.plan,
+    totals: known.reduce((sum, { totals }) => addTotals(sum, totals), answer.closed),
+    batchesInHand,
+    waits: summarise(heartbeats.flatMap((heartbeat) => heartbeat?.waiting ?? [])),
+    unmirrored: known.reduce((sum, { unmirrored }) => sum + unmirrored, 0),
+  };
+}
+
+async function lastHeartbeat(client: Client, workflowId: string): Promise<BatchHeartbeat | null> {
+  const { raw } = await client.workflow.getHandle(workflowId).describe();
+  const payload = raw.pendingActivities?.[0]?.heartbeatDetails?.payloads?.[0];
+  return payload == null ? null : defaultPayloadConverter.fromPayload<BatchHeartbeat>(payload);
+}
+
+function summarise(waits: readonly { reason: string; since: string }[]): Wait[] {
+  const byReason = Map.groupBy(waits, ({ reason }) => reason);
+  return [...byReason].map(([reason, same]) => ({
+    reason,
+    since: same.map(({ since }) => since).sort()[0] ?? '',
+    batches: same.length,
+  }));
+}
+
+async function pollers(client: Client): Promise<string[] | null> {
+  return within(client, 3_000, async () => {
+    const answer = await client.workflowService.describeTaskQueue({
+      namespace: client.options.namespace,
+      taskQueue: { name: TASK_QUEUE },
+      taskQueueType: 1,
+    });
+    // The server remembers pollers for five minutes; a live worker polls at least once a minute.
+    const recent = Date.now() / 1_000 - 70;
+    const alive = (answer.pollers ?? []).filter(
+      ({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) > recent,
+    );
+    return [...new Set(alive.map(({ identity }) => identity ?? 'unknown'))];
+  });
+}
+
+/** The call's answer, or null if it fails or takes longer. */
+async function within<T>(client: Client, timeoutMs: number, call: () => Promise<T>): Promise<T | null> {
+  try {
+    return await client.withDeadline(Date.now() + timeoutMs, call);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,38 @@
+/** What every vector of a collection is made with. */
+export interface EmbeddingModel {
+  readonly model: string;
+  /** Length of a dense vector. */
+  readonly dimensions: number;
+}
+
+/** Vectors in the order of the texts. */
+export interface Embeddings {
+  /** One unit vector a text, each `dimensions` long. */
+  readonly vectors: readonly (readonly number[])[];
+  /** Tokens that the service says it counted. */
+  readonly tokens: number;
+}
+
+/** Turns texts into dense vectors. One call is at most one paid request; it is never repeated in here. */
+export interface Embedder {
+  /**
+   * Splits texts into requests that the service accepts (by inputs, by bytes as it counts tokens).
+   *
+   * @returns indexes into `texts`, one list a request, together every index once, ascending
+   */
+  pack(texts: readonly string[]): number[][];
+  /**
+   * Embeds the texts of one request; waits first for the rate budget that all calls of this process share.
+   *
+   * @param options.signal aborts at once, also a request on its way
+   * @param options.stop ends the wait for the budget; a request on its way is paid, so it is completed
+   * @param options.onWait told what is waited for before a wait for the budget, and null after it
+   * @throws Fault `embedding_refused` (kind record) if the service takes none of the texts as they stand together,
+   *   transient and halting faults otherwise
+   */
+  embed(
+    model: EmbeddingModel,
+    texts: readonly string[],
+    options: { signal: AbortSignal; stop?: AbortSignal; onWait?: (reason: string | null) => void },
+  ): Promise<Embeddings>;
+}

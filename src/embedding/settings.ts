@@ -1,0 +1,67 @@
+import { z } from 'zod';
+
+import { MAX_INPUTS, MAX_REQUEST_TOKENS } from './packing.ts';
+
+/** A whole number in a range; the text of an environment variable is taken too. */
+function whole(min: number, max: number) {
+  const error = `expected a whole number from ${min} to ${max}`;
+  return z.coerce.number({ error }).int({ error }).min(min, { error }).max(max, { error });
+}
+
+/** Printable ASCII without spaces: what can stand in a header, so a stray newline is found before the first request. */
+function token(what: string) {
+  const error = `expected ${what}: printable ASCII characters without spaces`;
+  return z.string({ error }).regex(/^[\x21-\x7e]+$/, { error });
+}
+
+/** Where texts are embedded and how fast; the keys are the names of the environment variables. */
+export const embeddingSettings = z.object({
+  OPENAI_API_KEY: token('an API key').describe(
+    'Key of the embedding service; any word for a server that asks for none.',
+  ),
+  OPENAI_BASE_URL: z
+    .url({ protocol: /^https?$/, error: 'expected an http or https URL such as https://api.openai.com/v1' })
+    .default('https://api.openai.com/v1')
+    .describe('Address of any OpenAI-compatible embedding service, with its /v1.'),
+  OPENAI_EMBEDDING_MODEL: z
+    .string({ error: "expected a model's name" })
+    .trim()
+    .min(1, { error: "expected a model's name" })
+    .default('text-embedding-3-small')
+    .describe('Model that new jobs embed with.'),
+  OPENAI_EMBEDDING_DIMENSIONS: whole(1, 65_536)
+    .default(1536)
+    .describe('Length of the vectors; asked for where the model can shorten them (text-embedding-3-*).'),
+  OPENAI_RPM: whole(1, 1_000_000_000)
+    .optional()
+    .describe(
+      'Requests per minute that one worker process may make; unset, the headers of the service say it.',
+    ),
+  OPENAI_TPM: whole(1, 1_000_000_000_000)
+    .optional()
+    .describe(
+      'Tokens per minute that one worker process may send; unset, the headers of the service say it.',
+    ),
+  OPENAI_MAX_CONCURRENCY: whole(1, 1_000)
+    .default(8)
+    .describe('Embedding requests in flight at once in one worker process.'),
+  // Node's fetch gives up after 300 s on its own.
+  OPENAI_TIMEOUT_SECONDS: whole(1, 300)
+    .default(120)
+    .describe('Seconds after which an embedding request without an answer is given up and repeated.'),
+  OPENAI_MAX_INPUTS: whole(1, 1_000_000)
+    .default(MAX_INPUTS)
+    .describe('Texts in one embedding request; lower it for a server that accepts fewer than OpenAI.'),
+  OPENAI_MAX_REQUEST_TOKENS: whole(1, 1_000_000_000)
+    .default(MAX_REQUEST_TOKENS)
+    .describe('Tokens in one embedding request, counted as UTF-8 bytes / 4.'),
+  OPENAI_ORG_ID: token('an organization id')
+    .optional()
+    .describe('Organization to bill, where the key belongs to several.'),
+  OPENAI_PROJECT_ID: token('a project id')
+    .optional()
+    .describe('Project to bill, where the key belongs to several.'),
+});
+
+/** Checked settings of the embedding service. */
+export type EmbeddingSettings = z.infer<typeof embeddingSettings>;

@@ -1,0 +1,38 @@
+import type { LedgerUpdate } from '../job/job.ts';
+
+/** A row of `ingestion_job`; ids as text, times ISO 8601. */
+export interface LedgerJob {
+  readonly id: string;
+  readonly name: string;
+  readonly status: string;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly totalBatches: number;
+  readonly completedBatches: number;
+  readonly failedBatches: number;
+  readonly totalRecords: number;
+  readonly processedRecords: number;
+  readonly failedRecords: number;
+  readonly skippedRecords: number;
+  readonly unchangedRecords: number;
+  readonly tokens: number;
+}
+
+/**
+ * Mirrors a job for people and dashboards. It may lag or be out; nothing depends on it. Errors: {@link Fault} where
+ * the adapter can explain them.
+ */
+export interface Ledger {
+  /**
+   * Applies the update in one transaction; lower sequences than those applied change nothing.
+   *
+   * @param recordIds the record ids (decimal) of a batch that has ended, by batch number, for reference only
+   */
+  apply(
+    update: LedgerUpdate,
+    recordIds: ReadonlyMap<number, readonly string[]>,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** The newest jobs first; of one name if given. */
+  jobs(options: { name?: string; limit: number }, signal: AbortSignal): Promise<LedgerJob[]>;
+}

@@ -1,0 +1,61 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Fault } from '../errors.ts';
+
+const FIRST_DELAY_MS = 500;
+const LONGEST_DELAY_MS = 60_000;
+
+/** What a reconcile run shares with the one who called it. */
+export interface Attempt {
+  /** Aborts everything at once: the attempt is no longer wanted. */
+  readonly signal: AbortSignal;
+  /** Asks to stop at the next whole record: vectors in hand are written, nothing more is embedded. */
+  readonly stop: AbortSignal;
+  /** How long a service may be out, in milliseconds since the last successful call. */
+  readonly patienceMs: number;
+  /** A call has succeeded or work has moved on. */
+  progressed(): void;
+  /** Begins a declared wait (a fault code or `rate_budget`), or ends it with null. */
+  waiting(reason: string | null): void;
+}
+
+/**
+ * Repeats a call on transient faults, with the delay that the service asked for or else a growing one, so that what
+ * the caller holds in memory (paid vectors above all) outlives an outage. The only such loop: adapters never retry.
+ *
+ * @throws Fault `patience_exhausted` when the service stays out for longer than the attempt's patience
+ * @throws the call's error if it is no transient fault; the reason of `stop` or `signal` if aborted while waiting
+ */
+export async function persist<T>(attempt: Attempt, call: () => Promise<T>): Promise<T> {
+  const begin = Date.now();
+  for (let tries = 0; ; tries++) {
+    attempt.signal.throwIfAborted();
+    try {
+      const result = await call();
+      attempt.progressed();
+      if (tries > 0) attempt.waiting(null);
+      return result;
+    } catch (error) {
+      if (!(error instanceof Fault) || error.kind !== 'transient') throw error;
+      if (Date.now() - begin > attempt.patienceMs) {
+        throw new Fault('patience_exhausted', error.code, { cause: error });
+      }
+      attempt.waiting(error.code);
+      await pause(attempt, error.retryAfterMs ?? backoff(tries));
+    }
+  }
+}
+
+/** Full jitter over the upper half, so that workers that failed together do not come back together. */
+function backoff(tries: number): number {
+  const longest = Math.min(FIRST_DELAY_MS * 2 ** tries, LONGEST_DELAY_MS);
+  return longest / 2 + Math.random() * (longest / 2);
+}
+
+async function pause(attempt: Attempt, delayMs: number): Promise<void> {
+  const signal = AbortSignal.any([attempt.signal, attempt.stop]);
+  try {
+    await sleep(delayMs, undefined, { signal });
+  } catch {
+    signal.throwIfAborted();
+  }
+}

@@ -1,0 +1,36 @@
+import type { ActivityServices } from './activities/index.ts';
+import { serviceConfig, type Environment } from './config.ts';
+import type { Ledger } from './ledger/ledger.ts';
+import type { LedgerSettings } from './ledger/settings.ts';
+import { createOpenAiEmbedder } from './embedding/openai.ts';
+import { createSupabaseLedger } from './ledger/supabase.ts';
+import { createMySqlSource } from './source/mysql.ts';
+import { createQdrantTarget } from './target/qdrant.ts';
+
+/** The adapters, ready for work; nothing is connected before the first call. */
+export interface Services extends ActivityServices {
+  close(): Promise<void>;
+}
+
+/**
+ * Builds the adapters for a worker or a command; nothing else does.
+ *
+ * @param identity shown to the embedding service in the User-Agent header
+ * @throws InputError naming every setting that is missing or malformed
+ */
+export function createServices(environment: Environment, identity: string): Services {
+  const settings = serviceConfig(environment);
+  const source = createMySqlSource(settings);
+  return {
+    source,
+    embedder: createOpenAiEmbedder(settings, { userAgent: `vector-ferry (${identity})` }),
+    target: createQdrantTarget(settings),
+    ledger: createLedger(settings),
+    close: () => source.close(),
+  };
+}
+
+/** The ledger, or null where no Supabase is configured. */
+export function createLedger(settings: LedgerSettings): Ledger | null {
+  return settings.SUPABASE_URL === undefined ? null : createSupabaseLedger(settings);
+}

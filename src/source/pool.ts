@@ -1,0 +1,129 @@
+import { readFileSync } from 'node:fs';
+import mysql from 'mysql2/promise';
+import type { FieldPacket, PoolConnection, PoolOptions } from 'mysql2/promise';
+import { InputError } from '../errors.ts';
+import { explainSourceError } from './errors.ts';
+import type { SourceSettings } from './settings.ts';
+import type { RawValue } from './values.ts';
+
+const CONNECT_TIMEOUT_MS = 10_000;
+/** A server that says nothing for this long does not answer; long enough for a count without a fitting index. */
+const SILENCE_TIMEOUT_MS = 300_000;
+const IDLE_TIMEOUT_MS = 60_000;
+const KEEP_ALIVE_DELAY_MS = 10_000;
+
+/** TIMESTAMP values arrive in UTC, and a filter cannot write. */
+const SESSION_SETUP = ["SET time_zone = '+00:00'", 'SET SESSION TRANSACTION READ ONLY'];
+
+/** Rows by column position, undecoded, and what the server says of each column. */
+export interface RawResult {
+  readonly rows: readonly (readonly RawValue[])[];
+  readonly columns: readonly FieldPacket[];
+}
+
+/** Runs single queries, each on a connection that is free again when it returns. */
+export interface QueryPool {
+  /** @throws Fault where the error is known; `signal.reason` when aborted (its connection is closed then) */
+  query(sql: string, signal: AbortSignal): Promise<RawResult>;
+  close(): Promise<void>;
+}
+
+/** Connects on the first query. The text protocol is used: it is up to three times as fast as prepared statements. */
+export function createQueryPool(settings: SourceSettings): QueryPool {
+  const pool = mysql.createPool(poolOptions(settings));
+  const prepared = new WeakSet<object>();
+
+  async function acquire(signal: AbortSignal): Promise<PoolConnection> {
+    return abortable(pool.getConnection(), signal, (late) => {
+      late.release();
+    });
+  }
+
+  async function run(connection: PoolConnection, sql: string): Promise<RawResult> {
+    if (!prepared.has(connection.connection)) {
+      for (const setup of SESSION_SETUP) await connection.query({ sql: setup, timeout: SILENCE_TIMEOUT_MS });
+      prepared.add(connection.connection);
+    }
+    const options = { sql, rowsAsArray: true, typeCast: false, timeout: SILENCE_TIMEOUT_MS };
+    const [rows, columns] = await connection.query<mysql.RowDataPacket[][]>(options);
+    return { rows: rows as unknown as RawResult['rows'], columns };
+  }
+
+  return {
+    async query(sql, signal) {
+      signal.throwIfAborted();
+      try {
+        const connection = await acquire(signal);
+        try {
+          signal.throwIfAborted();
+          const result = await abortable(run(connection, sql), signal);
+          connection.release();
+          return result;
+        } catch (error) {
+          // After an abort, a timeout or a lost connection its state is unknown, and errors are rare.
+          connection.destroy();
+          throw error;
+        }
+      } catch (error) {
+        signal.throwIfAborted();
+        throw explainSourceError(error);
+      }
+    },
+    close: () => pool.end(),
+  };
+}
+
+function poolOptions(settings: SourceSettings): PoolOptions {
+  return {
+    host: settings.MYSQL_HOST,
+    port: settings.MYSQL_PORT,
+    user: settings.MYSQL_USER,
+    password: settings.MYSQL_PASSWORD,
+    database: settings.MYSQL_DATABASE,
+    charset: 'utf8mb4',
+    connectionLimit: settings.MYSQL_POOL_SIZE,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    idleTimeout: IDLE_TIMEOUT_MS,
+    enableKeepAlive: true,
+    keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS,
+    ...tlsOptions(settings),
+  };
+}
+
+function tlsOptions(settings: SourceSettings): Pick<PoolOptions, 'ssl'> {
+  if (settings.MYSQL_TLS === 'disabled') return {};
+  if (settings.MYSQL_TLS === 'required') return { ssl: { rejectUnauthorized: false } };
+  return { ssl: { rejectUnauthorized: true, verifyIdentity: true, ca: certificateOf(settings.MYSQL_CA) } };
+}
+
+function certificateOf(path: string | undefined): string | undefined {
+  if (path === undefined) return undefined;
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new InputError([
+      `MYSQL_CA: expected a PEM file, cannot read it (${(error as NodeJS.ErrnoException).code})`,
+    ]);
+  }
+}
+
+/** Waits for `work` or the signal; `late` receives a result that nobody waits for any more. */
+function abortable<T>(work: Promise<T>, signal: AbortSignal, late?: (value: T) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      reject(signal.reason as Error);
+      work.then(late, () => undefined);
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(
+      (value) => {
+        signal.removeEventListener('abort', abort);
+        resolve(value);
+      },
+      (error: Error) => {
+        signal.removeEventListener('abort', abort);
+        reject(error);
+      },
+    );
+  });
+}

@@ -1,0 +1,95 @@
+import { Fault } from '../errors.ts';
+import { filterProblem } from './filter.ts';
+import { quoteIdentifier } from './identifier.ts';
+import type { IdRange, TableSpec } from './source.ts';
+
+/** Content above this many bytes, as stored, is not read: the record is refused. */
+export const MAX_CONTENT_BYTES = 16 * 1024 * 1024;
+
+/** The largest id that a range can name; a range that reaches it has no upper end in SQL. */
+export const LARGEST_ID = 2n ** 63n - 1n;
+
+/*
+ * Ids are written into the text as decimal literals, never bound: a Number rounds them, a string makes MySQL compare
+ * some integer types as doubles, and binding would replace question marks inside the filter. A bigint holds digits
+ * only, so there is nothing to escape.
+ */
+
+/** Up to `limit` ids of the range, ascending. */
+export function idsQuery(table: TableSpec, range: IdRange, limit: number): string {
+  const id = quoteIdentifier(table.idColumn);
+  return `SELECT ${id} FROM ${tableName(table)} WHERE ${inRange(table, range)} ORDER BY ${id} LIMIT ${whole(limit)}`;
+}
+
+/** How many rows the range holds. */
+export function countQuery(table: TableSpec, range: IdRange): string {
+  return `SELECT COUNT(*) FROM ${tableName(table)} WHERE ${inRange(table, range)}`;
+}
+
+/** Id and size of the content of up to `limit` rows of the range, ascending. */
+export function sizesQuery(table: TableSpec, range: IdRange, limit: number): string {
+  const id = quoteIdentifier(table.idColumn);
+  const size = `OCTET_LENGTH(${quoteIdentifier(table.contentColumn)})`;
+  return `SELECT ${id}, ${size} FROM ${tableName(table)} WHERE ${inRange(table, range)} ORDER BY ${id} LIMIT ${whole(limit)}`;
+}
+
+/** Position of each column in the result of {@link rowsQuery}; the payload columns follow in their order. */
+export const ROW = { id: 0, tenant: 1, size: 2, content: 3, copied: 4 } as const;
+
+/**
+ * The rows with these ids (ascending, at least one), if they still pass the filter. The size is taken again, since a
+ * row may have grown: oversized content never leaves the server.
+ */
+export function rowsQuery(table: TableSpec, ids: readonly bigint[]): string {
+  const id = quoteIdentifier(table.idColumn);
+  const content = quoteIdentifier(table.contentColumn);
+  const size = `OCTET_LENGTH(${content})`;
+  const columns = [
+    id,
+    table.tenantColumn === null ? 'NULL' : quoteIdentifier(table.tenantColumn),
+    size,
+    `CASE WHEN ${size} <= ${MAX_CONTENT_BYTES} THEN ${content} END`,
+    ...table.payloadColumns.map(quoteIdentifier),
+  ];
+  const conditions = [
+    `${id} >= ${ids[0]}`,
+    `${id} <= ${ids.at(-1)}`,
+    `${id} IN (${ids.join(',')})`,
+    ...filterOf(table),
+  ];
+  return `SELECT ${columns.join(', ')} FROM ${tableName(table)} WHERE ${conditions.join(' AND ')} ORDER BY ${id}`;
+}
+
+/** Which of the ids (at least one) the unfiltered table has. */
+export function existingQuery(table: TableSpec, ids: readonly bigint[]): string {
+  const id = quoteIdentifier(table.idColumn);
+  return `SELECT ${id} FROM ${tableName(table)} WHERE ${id} IN (${ids.join(',')})`;
+}
+
+function tableName(table: TableSpec): string {
+  return `${quoteIdentifier(table.database)}.${quoteIdentifier(table.table)}`;
+}
+
+/** Plain comparisons with the bare column: the server answers them by a range scan of its index. */
+function inRange(table: TableSpec, range: IdRange): string {
+  const id = quoteIdentifier(table.idColumn);
+  return [
+    `${id} > ${range.after}`,
+    // Without an upper end, an unsigned id that is too large comes to light instead of being left out in silence.
+    ...(range.upTo === LARGEST_ID ? [] : [`${id} <= ${range.upTo}`]),
+    ...filterOf(table),
+  ].join(' AND ');
+}
+
+function filterOf(table: TableSpec): string[] {
+  if (table.filter === null) return [];
+  const problem = filterProblem(table.filter);
+  if (problem !== null) throw new Fault('source_misconfigured', `MYSQL_FILTER ${problem}`);
+  return [`(${table.filter})`];
+}
+
+function whole(count: number): string {
+  if (!Number.isSafeInteger(count) || count < 1)
+    throw new RangeError(`expected a count of at least 1, not ${count}`);
+  return String(count);
+}

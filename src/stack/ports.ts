@@ -1,0 +1,43 @@
+import { randomInt } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+
+const lowestPort = 20_000;
+
+/**
+ * The first port that the system hands out to outgoing connections. A service that is killed and started again must
+ * find its port free, so its port lies below: above, a client that tries to reconnect can be given the very port of
+ * the dead server (and then even connects to itself).
+ */
+function firstEphemeralPort(): number {
+  try {
+    const [low] = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').trim().split(/\s+/);
+    return Number(low);
+  } catch {
+    return 32_768;
+  }
+}
+
+/** True when a server could listen on this port of 127.0.0.1 now. */
+export function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen({ host: '127.0.0.1', port }, () => server.close(() => resolve(true)));
+  });
+}
+
+/**
+ * A port of 127.0.0.1 that nothing listens on, not one of `taken`.
+ *
+ * @throws Error when none was found
+ */
+export async function freePort(taken: ReadonlySet<number>): Promise<number> {
+  const first = firstEphemeralPort();
+  const range: [number, number] = first - lowestPort >= 1_000 ? [lowestPort, first] : [lowestPort, 65_536];
+  for (let attempt = 0; attempt < 1_000; attempt += 1) {
+    const port = randomInt(...range);
+    if (!taken.has(port) && (await isFree(port))) return port;
+  }
+  throw new Error(`no free port found between ${range[0]} and ${range[1]}`);
+}

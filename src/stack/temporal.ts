@@ -1,0 +1,144 @@
+import { copyFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { cached } from './cache.ts';
+import { isAtLeast, runCommand, versionOf } from './command.ts';
+import { findProgram, installerEnvironment, serviceEnvironment } from './environment.ts';
+import { ownFile } from './module-file.ts';
+import { spawnProcess, stopProcesses, untilHealthy } from './process.ts';
+import type { Instance, Resolution, Service } from './service.ts';
+
+const version = '1.8.2';
+const namespace = 'vector-ferry';
+const retention = '30d';
+const versionLine = /temporal version (\S+)/;
+
+function address(instance: Pick<Instance, 'ports'>): string {
+  return `127.0.0.1:${instance.ports['grpc']}`;
+}
+
+/** Runs the Temporal CLI against this instance, blind to the user's own Temporal profiles and variables. */
+function operator(instance: Instance, ...args: string[]): Promise<string> {
+  return runCommand(
+    instance.resolution.program,
+    [
+      ...args,
+      '--address',
+      address(instance),
+      '--disable-config-env',
+      '--disable-config-file',
+      '--command-timeout',
+      '10s',
+    ],
+    { env: serviceEnvironment() },
+  );
+}
+
+function namespaceExists(instance: Instance): Promise<string> {
+  return operator(instance, 'operator', 'namespace', 'describe', '--namespace', namespace);
+}
+
+/** The dev server's own --namespace keeps closed workflows for a day only, too short to look into a long migration. */
+async function createNamespace(instance: Instance): Promise<void> {
+  const exists = await namespaceExists(instance).then(
+    () => true,
+    () => false,
+  );
+  if (exists) return;
+  await operator(
+    instance,
+    'operator',
+    'namespace',
+    'create',
+    '--namespace',
+    namespace,
+    '--retention',
+    retention,
+  );
+}
+
+async function build(dir: string): Promise<void> {
+  for (const name of ['go.mod', 'go.sum']) copyFileSync(ownFile(`./temporal-cli/${name}`), join(dir, name));
+  const link = `-s -w -X github.com/temporalio/cli/internal/temporalcli.Version=${version}`;
+  const flags = ['-trimpath', '-buildvcs=false', '-mod=readonly', '-ldflags', link, '-o', 'temporal'];
+  await runCommand('go', ['build', ...flags, 'github.com/temporalio/cli/cmd/temporal'], {
+    cwd: dir,
+    // The module may need a newer Go than this machine has; `auto` fetches that one as a module too.
+    env: installerEnvironment({ GOTOOLCHAIN: 'auto', GOWORK: 'off', GOFLAGS: '', CGO_ENABLED: '0' }),
+  });
+  for (const name of ['go.mod', 'go.sum']) rmSync(join(dir, name));
+}
+
+/** Temporal's dev server with its UI, on one SQLite file. */
+export const temporal: Service = {
+  name: 'temporal',
+  title: 'Temporal',
+  needs: [],
+  ports: ['grpc', 'ui'],
+
+  async resolve(): Promise<Resolution | undefined> {
+    const program = findProgram('temporal');
+    const found = program && (await versionOf(program, versionLine));
+    return program && found && isAtLeast(found, '1.5')
+      ? { kind: 'path', program, version: found }
+      : undefined;
+  },
+
+  async install(report): Promise<Resolution> {
+    const dir = await cached(join('temporal-cli', version), report, async (target) => {
+      const go = await versionOf('go', /go(\d+\.\d+)/, ['version']);
+      if (go === undefined || !isAtLeast(go, '1.21')) {
+        throw new Error(
+          `no temporal on PATH, and building it needs Go 1.21 or newer (found: ${go ?? 'none'})`,
+        );
+      }
+      report(`building the Temporal CLI ${version} with Go: about 5 minutes, once`);
+      await build(target);
+    });
+    return { kind: 'registry', program: join(dir, 'temporal'), version, registry: 'the Go module proxy' };
+  },
+
+  newSecrets: () => ({}),
+
+  async start(instance) {
+    const flags = {
+      '--ip': '127.0.0.1',
+      '--port': String(instance.ports['grpc']),
+      '--ui-port': String(instance.ports['ui']),
+      '--db-filename': join(instance.dir, 'temporal.db'),
+      '--log-level': 'warn',
+    };
+    // WAL with NORMAL survives the death of the server; only a power cut can cost the last moments.
+    const pragmas = ['journal_mode=WAL', 'synchronous=NORMAL'].flatMap((pragma) => [
+      '--sqlite-pragma',
+      pragma,
+    ]);
+    await spawnProcess(instance, {
+      program: instance.resolution.program,
+      args: ['server', 'start-dev', ...Object.entries(flags).flat(), ...pragmas],
+    });
+    await untilHealthy(instance, async () => {
+      await operator(instance, 'operator', 'cluster', 'health');
+    });
+    await untilHealthy(instance, () => createNamespace(instance), 15_000);
+    await untilHealthy(instance, () => temporal.health(instance), 15_000);
+  },
+
+  async health(instance) {
+    await namespaceExists(instance);
+  },
+
+  stop: (instance) => stopProcesses(instance.processes, 'SIGTERM'),
+
+  connection: (instance) => ({
+    address: address(instance),
+    namespace,
+    uiUrl: `http://127.0.0.1:${instance.ports['ui']}`,
+    cli: instance.resolution.program,
+  }),
+
+  connectionFromAddress(text) {
+    if (!/^[\w.-]+:\d+$/.test(text))
+      throw new Error('FERRY_STACK_TEMPORAL is not an address of the form host:port');
+    return { address: text, namespace };
+  },
+};

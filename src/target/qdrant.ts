@@ -1,0 +1,21 @@
+import { prepare } from './collection.ts';
+import { connect } from './connection.ts';
+import { scan, texts, vectors } from './scan.ts';
+import { search } from './search.ts';
+import type { TargetSettings } from './settings.ts';
+import type { Target } from './target.ts';
+import { deletePoints, write } from './write.ts';
+
+/** A {@link Target} in Qdrant 1.16 or later. It connects with the first call and holds nothing that must be closed. */
+export function createQdrantTarget(settings: TargetSettings): Target {
+  const send = connect(settings);
+  return {
+    prepare: (spec, signal) => prepare(send, spec, signal),
+    scan: (owner, range, copiedColumns, signal) => scan(send, owner, range, copiedColumns, signal),
+    texts: (collection, pointIds, signal) => texts(send, collection, pointIds, signal),
+    vectors: (collection, pointIds, signal) => vectors(send, collection, pointIds, signal),
+    write: (owner, jobId, bm25, writes, signal) => write(send, owner, jobId, bm25, writes, signal),
+    delete: (collection, pointIds, signal) => deletePoints(send, collection, pointIds, signal),
+    search: (owner, query, signal) => search(send, owner, query, signal),
+  };
+}

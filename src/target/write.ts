@@ -1,0 +1,148 @@
+import type { Schemas } from '@qdrant/js-client-rest';
+import { Fault } from '../errors.ts';
+import type { Send } from './connection.ts';
+import { DENSE, pointPayload, SPARSE } from './payload.ts';
+import type { Bm25Options, PointOwner, PointWrite } from './target.ts';
+
+/** Larger requests gain nothing, and Qdrant takes 32 MB at most. */
+const MAX_REQUEST_POINTS = 256;
+const MAX_REQUEST_BYTES = 8 * 1024 * 1024;
+const DELETE_PAGE = 1_000;
+
+type Operation = Schemas['UpdateOperation'];
+
+/** Contract: {@link Target.write}. */
+export async function write(
+  send: Send,
+  owner: PointOwner,
+  jobId: string,
+  bm25: Bm25Options,
+  writes: readonly PointWrite[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (const request of requests(writes)) {
+    const operations = sameAction(request).flatMap((run) => operationsOf(run, owner.source, jobId, bm25));
+    const results = await send(signal, (api, init) =>
+      api.batchUpdate({ collection_name: owner.collection, wait: true, operations }, init),
+    );
+    results.forEach(assertApplied);
+  }
+}
+
+/** Contract: {@link Target.delete}. */
+export async function deletePoints(
+  send: Send,
+  collection: string,
+  pointIds: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (let start = 0; start < pointIds.length; start += DELETE_PAGE) {
+    const result = await send(signal, (api, init) =>
+      api.deletePoints(
+        { collection_name: collection, wait: true, points: pointIds.slice(start, start + DELETE_PAGE) },
+        init,
+      ),
+    );
+    assertApplied(result);
+  }
+}
+
+/** Cuts the writes, in their order, into what one request may carry. */
+export function* requests(writes: readonly PointWrite[]): Generator<PointWrite[]> {
+  let request: PointWrite[] = [];
+  let bytes = 0;
+  for (const write of writes) {
+    const size = estimatedBytes(write);
+    if (request.length === MAX_REQUEST_POINTS || (request.length > 0 && bytes + size > MAX_REQUEST_BYTES)) {
+      yield request;
+      request = [];
+      bytes = 0;
+    }
+    request.push(write);
+    bytes += size;
+  }
+  if (request.length > 0) {
+    yield request;
+  }
+}
+
+/** Upper estimate of the JSON of a write: 22 characters a float, 3 bytes a character of text. */
+function estimatedBytes(write: PointWrite): number {
+  const { text, copied } = write.point;
+  const floats = write.action === 'describe' ? 0 : (write.vector?.length ?? 0);
+  let characters = text.length * (floats > 0 ? 2 : 1);
+  for (const value of Object.values(copied)) {
+    characters += typeof value === 'string' ? value.length : 20;
+  }
+  return floats * 22 + characters * 3 + 1_024;
+}
+
+/** Consecutive writes of the same action, so that they become one operation where Qdrant has one for many points. */
+function sameAction(writes: readonly PointWrite[]): PointWrite[][] {
+  const runs: PointWrite[][] = [];
+  for (const write of writes) {
+    const run = runs.at(-1);
+    if (run?.[0]?.action === write.action) {
+      run.push(write);
+    } else {
+      runs.push([write]);
+    }
+  }
+  return runs;
+}
+
+function operationsOf(
+  run: readonly PointWrite[],
+  source: string,
+  jobId: string,
+  bm25: Bm25Options,
+): Operation[] {
+  const vectorsOf = (write: PointWrite): Schemas['PointVectors']['vector'] =>
+    write.action === 'describe' || write.vector === null
+      ? {}
+      : {
+          [DENSE]: [...write.vector],
+          [SPARSE]: { text: write.point.text, model: 'qdrant/bm25', options: { ...bm25 } },
+        };
+
+  const created = run.flatMap((write) =>
+    write.action !== 'create'
+      ? []
+      : {
+          id: write.point.id,
+          vector: vectorsOf(write),
+          payload: {
+            ...pointPayload(write.point, source, jobId),
+            collection_ids: write.collectionIds ?? null,
+          },
+        },
+  );
+  if (created.length > 0) {
+    return [{ upsert: { points: created } }];
+  }
+
+  const described = run.map((write) => ({
+    set_payload: { points: [write.point.id], payload: pointPayload(write.point, source, jobId) },
+  }));
+  const revectored = run.filter((write) => write.action === 'replace' && write.vector !== null);
+  if (revectored.length === 0) {
+    return described;
+  }
+  return [
+    // The operations of a request are not one transaction. From here until its own payload is set, a point says that
+    // its vectors and its text may not belong together.
+    { set_payload: { points: revectored.map((write) => write.point.id), payload: { checksum: '' } } },
+    {
+      update_vectors: {
+        points: revectored.map((write) => ({ id: write.point.id, vector: vectorsOf(write) })),
+      },
+    },
+    ...described,
+  ];
+}
+
+function assertApplied(result: Schemas['UpdateResult']): void {
+  if (result.status !== 'completed') {
+    throw new Fault('target_unavailable', `a write is ${result.status}, but not applied yet`);
+  }
+}

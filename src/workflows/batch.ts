@@ -1,0 +1,34 @@
+import { ActivityFailure, ApplicationFailure, isCancellation, proxyActivities } from '@temporalio/workflow';
+import { ATTEMPT_ENDS } from '../errors.ts';
+import type { Activities, BatchEnd, BatchInput } from '../job/job.ts';
+import { haltingFault } from './halting.ts';
+import { workOptions } from './options.ts';
+
+/**
+ * One batch: one activity, reconcileBatch, repeated at most `maxRetries` times after faults that no adapter could
+ * explain. A workflow of its own so that an operator sees, finds, resets and cancels it in the Temporal UI.
+ *
+ * @returns the result, or the code of a fault at which the job has to pause
+ * @throws ApplicationFailure of type BatchFailed, non-retryable
+ */
+export async function batch(input: BatchInput): Promise<BatchEnd> {
+  const { specification } = input.job;
+  const { reconcileBatch } = proxyActivities<Activities>(workOptions(specification));
+  for (let tries = 1; ; tries++) {
+    try {
+      const result = await reconcileBatch(input);
+      return { ...result, attempts: result.attempts + tries - 1 };
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      const fault = haltingFault(error);
+      if (fault !== null) return { halted: fault.code };
+      if (tries > specification.maxRetries) {
+        const reason = error instanceof ActivityFailure ? error.cause?.message : String(error);
+        throw ApplicationFailure.nonRetryable(
+          `Batch ${input.batch} failed ${tries} times, the last time with: ${reason}`,
+          ATTEMPT_ENDS.batchFailed,
+        );
+      }
+    }
+  }
+}

@@ -1,0 +1,3 @@
+export { batch } from './batch.ts';
+export { migration } from './migration.ts';
+export { partition } from './partition.ts';

@@ -1,0 +1,162 @@
+import { Fault } from '../../src/errors.ts';
+import type { Embedder, Embeddings, EmbeddingModel } from '../../src/embedding/embedder.ts';
+import type { IdRange, Source, SourcePage, SourceRow, TableSpec } from '../../src/source/source.ts';
+import type { Point, PointHead, PointOwner, PointWrite, Target } from '../../src/target/target.ts';
+
+/** For unit tests only: what the operation needs of its services, in memory, with faults on demand. */
+export interface Interruption {
+  /** Called before and after every effect; throws to cut the run there. */
+  (): void;
+}
+
+export class MemorySource implements Source {
+  readonly rows = new Map<bigint, SourceRow>();
+  readonly #pageRows: number;
+
+  constructor(pageRows = 3) {
+    this.#pageRows = pageRows;
+  }
+
+  set(id: bigint, content: string | null, tenant = 'acme'): void {
+    this.rows.set(id, { id, tenant, content, refused: null, copied: {} });
+  }
+
+  async ids(_table: TableSpec, range: IdRange, limit: number): Promise<bigint[]> {
+    return this.#within(range).slice(0, limit);
+  }
+
+  async count(_table: TableSpec, range: IdRange): Promise<number> {
+    return this.#within(range).length;
+  }
+
+  async page(_table: TableSpec, range: IdRange): Promise<SourcePage> {
+    const ids = this.#within(range);
+    const rows = ids.slice(0, this.#pageRows).map((id) => this.rows.get(id) as SourceRow);
+    return { rows, upTo: ids.length > this.#pageRows ? (rows.at(-1)?.id ?? range.upTo) : range.upTo };
+  }
+
+  async existing(_table: TableSpec, ids: readonly bigint[]): Promise<Set<bigint>> {
+    return new Set(ids.filter((id) => this.rows.has(id)));
+  }
+
+  async close(): Promise<void> {}
+
+  #within({ after, upTo }: IdRange): bigint[] {
+    return [...this.rows.keys()].filter((id) => id > after && id <= upTo).sort((a, b) => (a < b ? -1 : 1));
+  }
+}
+
+/** A vector that tells its text apart: here simply its code units. */
+export function vectorOf(text: string): number[] {
+  return [...text].map((character) => character.codePointAt(0) ?? 0);
+}
+
+export class MemoryEmbedder implements Embedder {
+  readonly embedded: string[] = [];
+  readonly requests: string[][] = [];
+  refuses: (text: string) => boolean = () => false;
+  interrupt: Interruption = () => undefined;
+  readonly #perRequest: number;
+
+  constructor(perRequest = 4) {
+    this.#perRequest = perRequest;
+  }
+
+  pack(texts: readonly string[]): number[][] {
+    const indexes = texts.map((_, index) => index);
+    return Array.from({ length: Math.ceil(texts.length / this.#perRequest) }, (_, k) =>
+      indexes.slice(k * this.#perRequest, (k + 1) * this.#perRequest),
+    );
+  }
+
+  async embed(_model: EmbeddingModel, texts: readonly string[]): Promise<Embeddings> {
+    this.interrupt();
+    this.requests.push([...texts]);
+    if (texts.some((text) => this.refuses(text))) throw new Fault('embedding_refused');
+    this.embedded.push(...texts);
+    this.interrupt();
+    return { vectors: texts.map(vectorOf), tokens: texts.length };
+  }
+}
+
+/** A point as stored: its payload, its vector, and what others keep in it. */
+export interface StoredPoint {
+  point: Point;
+  checksum: string;
+  vector: readonly number[] | null;
+  collectionIds: unknown;
+}
+
+export class MemoryTarget implements Target {
+  readonly points = new Map<string, StoredPoint>();
+  interrupt: Interruption = () => undefined;
+
+  async prepare(): Promise<{ collection: string; notes: readonly string[] }> {
+    return { collection: 'memory', notes: [] };
+  }
+
+  async scan(_owner: PointOwner, range: IdRange): Promise<PointHead[]> {
+    return [...this.points.values()]
+      .filter(({ point }) => point.recordId > range.after && point.recordId <= range.upTo)
+      .map(({ point, checksum, collectionIds }) => ({
+        id: point.id,
+        recordId: point.recordId,
+        checksum: checksum === '' ? null : checksum,
+        pointCount: point.pointCount,
+        tenant: point.tenant,
+        copied: point.copied,
+        collectionIds,
+      }));
+  }
+
+  async texts(_collection: string, ids: readonly string[]): Promise<Map<string, string>> {
+    return new Map(ids.map((id) => [id, this.points.get(id)?.point.text ?? '']));
+  }
+
+  async vectors(_collection: string, ids: readonly string[]): Promise<Map<string, readonly number[]>> {
+    return new Map(
+      ids.flatMap((id) => {
+        const vector = this.points.get(id)?.vector ?? null;
+        return vector === null ? [] : [[id, vector]];
+      }),
+    );
+  }
+
+  async write(
+    _owner: PointOwner,
+    _jobId: string,
+    _bm25: unknown,
+    writes: readonly PointWrite[],
+  ): Promise<void> {
+    for (const write of writes) {
+      const stored = this.points.get(write.point.id);
+      this.interrupt();
+      if (write.action === 'create') {
+        const { point, vector, collectionIds } = write;
+        this.points.set(point.id, { point, checksum: point.checksum, vector, collectionIds });
+      } else if (stored !== undefined) {
+        if (write.action === 'replace') {
+          // As the adapter does it: mark, change the vectors, describe; a crash may come between any two.
+          stored.checksum = '';
+          this.interrupt();
+          stored.vector = write.vector;
+          this.interrupt();
+        }
+        stored.point = write.point;
+        stored.checksum = write.point.checksum;
+      }
+      this.interrupt();
+    }
+  }
+
+  async delete(_collection: string, ids: readonly string[]): Promise<void> {
+    for (const id of ids) {
+      this.interrupt();
+      this.points.delete(id);
+    }
+  }
+
+  async search(): Promise<[]> {
+    return [];
+  }
+}
