@@ -1,5 +1,5 @@
 import { clearOfPair } from './surrogates.ts';
-import { Gap, gapAt, trimmedEnd } from './whitespace.ts';
+import { Gap, gapAt, isSpace, trimmedEnd } from './whitespace.ts';
 
 /** A fixed locale: the default one would differ between hosts. Dictionaries (zh, ja, th) work in every locale. */
 const sentences = new Intl.Segmenter('en', { granularity: 'sentence' });
@@ -54,8 +54,11 @@ export function firstSentenceStart(text: string, from: number, start: number, en
     const segment = segments.containing(at);
     if (segment === undefined) return -1;
     const boundary = segment.index === at && at > 0 ? at : segment.index + segment.segment.length;
-    if (from + boundary > end) return -1;
-    if (!isFalseEnd(text, trimmedEnd(text, from, from + boundary), from + boundary)) return from + boundary;
+    const found = from + boundary;
+    if (found > end) return -1;
+    // Each line break of a blank line ends a segment, so a segment may begin with whitespace.
+    const isStart = !isSpace(text.charCodeAt(found));
+    if (isStart && !isFalseEnd(text, trimmedEnd(text, from, found), found)) return found;
     at = boundary + 1;
   }
   return -1;

@@ -73,9 +73,10 @@ function pauseSentence(snapshot: Snapshot): string {
 }
 
 function silence(snapshot: Snapshot): string {
-  return snapshot.workers?.length === 0
-    ? 'no worker polls, so nothing moves and nobody answers: start one with `ferry worker`'
-    : 'the workers do not answer in time; the server says that the job is open';
+  const last = snapshot.workers?.[0];
+  const server = 'the server says that the job is open';
+  if (last === undefined) return `${server}, and no worker polls: start one with \`ferry worker\``;
+  return `${server}, but no worker answers; the last poll was by ${last.identity} at ${last.polledAt}. If it is gone, start one with \`ferry worker\``;
 }
 
 function count(value: number): string {

@@ -16,6 +16,13 @@ export interface Wait {
   readonly batches: number;
 }
 
+/** A worker, as the server has seen it last. */
+export interface Poller {
+  readonly identity: string;
+  /** ISO 8601. A live worker polls at least once a minute. */
+  readonly polledAt: string;
+}
+
 /** A job at one moment. */
 export interface Snapshot {
   readonly name: string;
@@ -40,8 +47,8 @@ export interface Snapshot {
   readonly waits: readonly Wait[];
   /** Reports that the ledger does not have yet; null if unknown. */
   readonly unmirrored: number | null;
-  /** Identities of workers that have polled lately; null if the server did not say. */
-  readonly workers: readonly string[] | null;
+  /** Workers that have polled within the last 70 s, newest first; null if the server did not say. */
+  readonly workers: readonly Poller[] | null;
 }
 
 /**
@@ -74,6 +81,12 @@ export async function snapshotMigration(client: Client, name: string, timeoutMs 
   if (answer === null) return { ...base, workers };
   return { ...base, workers, ...(await openSnapshot(client, answer, timeoutMs)) };
 }
+
+/** A long poll lasts a minute; a worker that has not polled for longer is gone. */
+const POLL_INTERVAL_SECONDS = 70;
+
+/** As the server's interface numbers it. */
+const TaskQueueType = { WORKFLOW: 1 } as const;
 
 const NOTHING_KNOWN = {
   status: 'unknown',
@@ -143,19 +156,23 @@ function summarise(waits: readonly { reason: string; since: string }[]): Wait[] 
   }));
 }
 
-async function pollers(client: Client): Promise<string[] | null> {
+async function pollers(client: Client): Promise<Poller[] | null> {
   return within(client, 3_000, async () => {
     const answer = await client.workflowService.describeTaskQueue({
       namespace: client.options.namespace,
       taskQueue: { name: TASK_QUEUE },
-      taskQueueType: 1,
+      taskQueueType: TaskQueueType.WORKFLOW,
     });
-    // The server remembers pollers for five minutes; a live worker polls at least once a minute.
-    const recent = Date.now() / 1_000 - 70;
-    const alive = (answer.pollers ?? []).filter(
-      ({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) > recent,
-    );
-    return [...new Set(alive.map(({ identity }) => identity ?? 'unknown'))];
+    // The server remembers pollers for five minutes.
+    const oldest = Date.now() / 1_000 - POLL_INTERVAL_SECONDS;
+    return (answer.pollers ?? [])
+      .map(({ identity, lastAccessTime }) => ({
+        identity: identity ?? 'unknown',
+        seconds: Number(lastAccessTime?.seconds ?? 0),
+      }))
+      .filter(({ seconds }) => seconds > oldest)
+      .sort((a, b) => b.seconds - a.seconds)
+      .map(({ identity, seconds }) => ({ identity, polledAt: new Date(seconds * 1_000).toISOString() }));
   });
 }
 

@@ -20,7 +20,7 @@ function refill(bucket: TokenBucket, now: number): void {
 function bucketWaitMs(bucket: TokenBucket | undefined, amount: number, now: number): number {
   if (bucket === undefined) return 0;
   refill(bucket, now);
-  const missing = amount - bucket.level;
+  const missing = Math.min(amount, bucket.capacity) - bucket.level;
   return missing <= EPSILON ? 0 : Math.ceil(missing / bucket.perMs);
 }
 

@@ -45,9 +45,17 @@ export function isExact(expected: Expectation, heads: readonly PointHead[]): boo
         head.checksum === expected.checksum &&
         head.pointCount === heads.length &&
         head.tenant === expected.tenant &&
-        Object.entries(expected.copied).every(([column, value]) => (head.copied[column] ?? null) === value),
+        Object.entries(expected.copied).every(([column, value]) =>
+          sameValue(head.copied[column] ?? null, value),
+        ),
     )
   );
+}
+
+/** The target gives integers back as bigint, whatever they were written as. */
+function sameValue(a: PayloadValue, b: PayloadValue): boolean {
+  const isIntegral = (value: PayloadValue): value is number => Number.isInteger(value);
+  return (isIntegral(a) ? BigInt(a) : a) === (isIntegral(b) ? BigInt(b) : b);
 }
 
 /**

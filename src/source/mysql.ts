@@ -111,7 +111,11 @@ function rowsOf(table: TableSpec, { rows, columns }: RawResult): SourceRow[] {
 function contentOf(row: readonly RawValue[]): Pick<SourceRow, 'content' | 'refused'> {
   if (sizeOf(row[ROW.size]) > MAX_CONTENT_BYTES) return { content: null, refused: 'content_too_large' };
   const raw = row[ROW.content] ?? null;
-  if (raw === null) return { content: null, refused: null };
+  if (raw === null) {
+    if ((row[ROW.size] ?? null) === null) return { content: null, refused: null };
+    // Never taken for NULL: the record would count as one without content.
+    throw new Fault('source_misconfigured', 'the server leaves content out; check its max_allowed_packet');
+  }
   const content = decodeText(raw);
   return content === undefined ? { content: null, refused: 'content_invalid' } : { content, refused: null };
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import mysql from 'mysql2/promise';
 import type { FieldPacket, PoolConnection, PoolOptions } from 'mysql2/promise';
-import { InputError } from '../errors.ts';
+import { Fault, InputError } from '../errors.ts';
 import { explainSourceError } from './errors.ts';
 import type { SourceSettings } from './settings.ts';
 import type { RawValue } from './values.ts';
@@ -14,6 +14,11 @@ const KEEP_ALIVE_DELAY_MS = 10_000;
 
 /** TIMESTAMP values arrive in UTC, and a filter cannot write. */
 const SESSION_SETUP = ["SET time_zone = '+00:00'", 'SET SESSION TRANSACTION READ ONLY'];
+/** The server goes on with a query whose client has left; this ends it. MySQL and MariaDB name it differently. */
+const SERVER_TIME_LIMIT = {
+  mysql: `SET SESSION max_execution_time = ${SILENCE_TIMEOUT_MS}`,
+  mariadb: `SET SESSION max_statement_time = ${SILENCE_TIMEOUT_MS / 1_000}`,
+};
 
 /** Rows by column position, undecoded, and what the server says of each column. */
 export interface RawResult {
@@ -41,10 +46,10 @@ export function createQueryPool(settings: SourceSettings): QueryPool {
 
   async function run(connection: PoolConnection, sql: string): Promise<RawResult> {
     if (!prepared.has(connection.connection)) {
-      for (const setup of SESSION_SETUP) await connection.query({ sql: setup, timeout: SILENCE_TIMEOUT_MS });
+      await setUp(connection);
       prepared.add(connection.connection);
     }
-    const options = { sql, rowsAsArray: true, typeCast: false, timeout: SILENCE_TIMEOUT_MS };
+    const options = { sql, rowsAsArray: true, typeCast: false };
     const [rows, columns] = await connection.query<mysql.RowDataPacket[][]>(options);
     return { rows: rows as unknown as RawResult['rows'], columns };
   }
@@ -71,6 +76,16 @@ export function createQueryPool(settings: SourceSettings): QueryPool {
     },
     close: () => pool.end(),
   };
+}
+
+async function setUp(connection: PoolConnection): Promise<void> {
+  for (const statement of SESSION_SETUP) await connection.query(statement);
+  try {
+    await connection.query(SERVER_TIME_LIMIT.mysql);
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'ER_UNKNOWN_SYSTEM_VARIABLE') throw error;
+    await connection.query(SERVER_TIME_LIMIT.mariadb);
+  }
 }
 
 function poolOptions(settings: SourceSettings): PoolOptions {
@@ -107,21 +122,37 @@ function certificateOf(path: string | undefined): string | undefined {
   }
 }
 
-/** Waits for `work` or the signal; `late` receives a result that nobody waits for any more. */
+/**
+ * Waits for `work`, the signal or the end of patience with a silent server (the driver's own timer would outlive a
+ * connection that was closed by an abort).
+ *
+ * @param late receives a result that nobody waits for any more
+ */
 function abortable<T>(work: Promise<T>, signal: AbortSignal, late?: (value: T) => void): Promise<T> {
   return new Promise((resolve, reject) => {
-    const abort = (): void => {
-      reject(signal.reason as Error);
+    const giveUp = (reason: Error): void => {
+      settle();
+      reject(reason);
       work.then(late, () => undefined);
+    };
+    const abort = (): void => {
+      giveUp(signal.reason as Error);
+    };
+    const timer = setTimeout(() => {
+      giveUp(new Fault('source_unavailable', `no answer within ${SILENCE_TIMEOUT_MS / 1_000} s`));
+    }, SILENCE_TIMEOUT_MS);
+    const settle = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
     };
     signal.addEventListener('abort', abort, { once: true });
     work.then(
       (value) => {
-        signal.removeEventListener('abort', abort);
+        settle();
         resolve(value);
       },
       (error: Error) => {
-        signal.removeEventListener('abort', abort);
+        settle();
         reject(error);
       },
     );

@@ -1,21 +1,16 @@
-import { existsSync, readdirSync, realpathSync, rmSync, rmdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  bringUp,
-  entryOf,
-  givenAddress,
-  instanceOf,
-  isHealthy,
-  startService,
-  type WantedPorts,
-} from './bring-up.ts';
+import { bringUp, givenAddress, startService } from './bring-up.ts';
+import { entryOf, instanceOf } from './instance.ts';
 import { withLock } from './lock.ts';
-import { isAlive } from './process-table.ts';
+import type { WantedPorts } from './prepare.ts';
 import { killProcesses } from './process.ts';
-import { describeResolution, serviceNames, type ServiceName } from './service.ts';
+import { serviceNames, type ServiceName } from './service.ts';
 import { defaultServices, services } from './services.ts';
 import { environment, type StackEnvironment } from './stack-environment.ts';
 import { createState, readState, stackDir, writeState, type StackState } from './state.ts';
+
+export { status, type ServiceStatus, type StackStatus } from './status.ts';
 
 /** One line of progress; `service` is missing where it concerns the whole stack. */
 export interface Progress {
@@ -40,23 +35,6 @@ export interface DownOptions {
   onProgress?: (progress: Progress) => void;
 }
 
-export interface ServiceStatus {
-  name: ServiceName;
-  title: string;
-  status: 'running' | 'unhealthy' | 'stopped' | 'external';
-  /** Which resolution it took, in words. */
-  resolution: string;
-  ports: Record<string, number>;
-  pids: number[];
-  logFile: string;
-}
-
-export interface StackStatus {
-  dir: string;
-  /** Empty when there is no stack in that folder. */
-  services: ServiceStatus[];
-}
-
 /** A stack that was brought up once, running or not. */
 export interface Stack {
   readonly dir: string;
@@ -77,7 +55,7 @@ export interface Stack {
  * @throws Error when there is none
  */
 export function openStack(dir?: string): Stack {
-  const folder = canonical(stackDir(dir));
+  const folder = stackDir(dir);
   const state = () => {
     const found = readState(folder);
     if (found === undefined) throw new Error(`there is no stack in ${folder}; \`ferry stack up\` makes one`);
@@ -107,7 +85,7 @@ export function openStack(dir?: string): Stack {
  * @throws AggregateError with one Error for each service that failed; Error when a port's name is unknown
  */
 export async function up(options: UpOptions = {}): Promise<Stack> {
-  const dir = canonical(stackDir(options.dir));
+  const dir = stackDir(options.dir);
   const wanted = withNeeds(options.services ?? defaultServices);
   checkPortNames(options.ports ?? {});
   await exclusively(dir, options.onProgress, async () => {
@@ -144,7 +122,7 @@ export async function up(options: UpOptions = {}): Promise<Stack> {
  * @throws Error with `purge`, when the folder is not a stack's own
  */
 export async function down(options: DownOptions = {}): Promise<void> {
-  const dir = canonical(stackDir(options.dir));
+  const dir = stackDir(options.dir);
   if (!existsSync(dir)) return;
   await exclusively(dir, options.onProgress, async () => {
     const state = readState(dir);
@@ -164,35 +142,6 @@ export async function down(options: DownOptions = {}): Promise<void> {
     }
     if (options.purge === true) purge(state, options.onProgress);
   });
-}
-
-/** How the services of a stack are; asks each of them. */
-export async function status(options: { dir?: string } = {}): Promise<StackStatus> {
-  const dir = canonical(stackDir(options.dir));
-  const state = readState(dir);
-  const names = serviceNames.filter((name) => state?.services[name] !== undefined);
-  return { dir, services: await Promise.all(names.map((name) => serviceStatus(state as StackState, name))) };
-}
-
-async function serviceStatus(state: StackState, name: ServiceName): Promise<ServiceStatus> {
-  const service = services[name];
-  const { resolution, ports, processes, logFile } = entryOf(state, name);
-  const instance = instanceOf(state, name, () => undefined);
-  const alive = processes.filter(isAlive);
-  const running = async () => {
-    if (instance === undefined) return 'external';
-    if (alive.length === 0) return 'stopped';
-    return (await isHealthy(service, instance)) ? 'running' : 'unhealthy';
-  };
-  return {
-    name,
-    title: service.title,
-    status: await running(),
-    resolution: describeResolution(resolution),
-    ports,
-    pids: alive.map((process) => process.pid),
-    logFile,
-  };
 }
 
 async function stopService(state: StackState, name: ServiceName): Promise<void> {
@@ -239,8 +188,4 @@ function checkPortNames(ports: WantedPorts): void {
   ]);
   const unknown = Object.keys(ports).filter((name) => !known.includes(name));
   if (unknown.length > 0) throw new Error(`unknown ports: ${unknown.join(', ')}; known: ${known.join(', ')}`);
-}
-
-function canonical(dir: string): string {
-  return existsSync(dir) ? realpathSync(dir) : dir;
 }

@@ -47,7 +47,8 @@ const fileName = 'stack.json';
 export function stackDir(dir?: string): string {
   const base = setting('XDG_STATE_HOME') ?? join(home(), '.local', 'state');
   const byDefault = enterableFolder(join(base, 'vector-ferry', 'stack'), '/var/lib/vector-ferry/stack');
-  return resolve(dir || setting('FERRY_STACK_DIR') || byDefault);
+  const folder = resolve(dir || setting('FERRY_STACK_DIR') || byDefault);
+  return existsSync(folder) ? realpathSync(folder) : folder;
 }
 
 /**

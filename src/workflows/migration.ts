@@ -35,7 +35,8 @@ export async function migration(input: MigrationInput): Promise<MigrationResult>
   const run = new Migration(input);
   let status: MigrationResult['status'] = 'cancelled';
   try {
-    status = await run.partitions();
+    const outcome = await run.partitions();
+    status = CancellationScope.current().consideredCancelled ? 'cancelled' : outcome;
   } catch (error) {
     if (!isCancellation(error) || !CancellationScope.current().consideredCancelled) {
       await run.finish('failed');

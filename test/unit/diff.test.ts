@@ -71,6 +71,22 @@ test('a record whose points are all there is exact; any difference makes it inex
   );
 });
 
+test('copied integers are compared by value: the target gives them back as bigint', () => {
+  const heads = desiredPoints('db/t', expected, [{ text: 'a', children: ['a'] }]).map(headOf);
+  assert.ok(
+    isExact(
+      expected,
+      heads.map((head) => ({ ...head, copied: { rank: 3n } })),
+    ),
+  );
+  assert.ok(
+    !isExact(
+      expected,
+      heads.map((head) => ({ ...head, copied: { rank: 4n } })),
+    ),
+  );
+});
+
 test('a record without content expects no points', () => {
   assert.ok(isExact({ ...expected, checksum: null }, []));
   assert.ok(!isExact(expected, []));

@@ -225,6 +225,19 @@ describe('rate limiter, aborted', () => {
     );
   });
 
+  it('lets the next go as soon as the budget has enough for it', async () => {
+    const clock = new FakeClock();
+    const limiter = limiterOn(clock, { tokensPerMinute: 1_000 });
+    (await limiter.acquire(900, { signal: never })).release({ outcome: 'answered' });
+    const controller = new AbortController();
+    const large = limiter.acquire(1_000, { signal: controller.signal });
+    const small = limiter.acquire(100, { signal: never });
+    void clock.sleep(10).then(() => controller.abort(new Error('cancelled')));
+    await assert.rejects(clock.until(large));
+    await clock.until(small);
+    assert.equal(clock.now(), 10);
+  });
+
   it('rejects at once with the reason of a signal that has aborted', async () => {
     const reason = new Error('cancelled');
     const limiter = limiterOn(new FakeClock());
