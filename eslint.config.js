@@ -98,6 +98,6 @@ export default tseslint.config(
       'cli/',
     ],
   ),
-  mayImport(['src/stack/**'], ['node:'], ['stack/']),
+  mayImport(['src/stack/**'], ['node:', 'pg$'], ['stack/']),
   prettier,
 );

@@ -38,7 +38,6 @@ const serviceSettings = z.object({
   ...sourceSettings.shape,
   ...targetSettings.shape,
   ...embeddingSettings.shape,
-  ...ledgerSettings.shape,
 });
 
 const specificationSettings = z.object({
@@ -54,6 +53,7 @@ const nameSettings = specificationSettings.pick({ MYSQL_TABLE: true, QDRANT_COLL
 /** Every setting of the product, by the name of its environment variable. */
 export const ALL_SETTINGS = z.object({
   ...serviceSettings.shape,
+  ...ledgerSettings.shape,
   ...specificationSettings.shape,
   ...workerSettings.shape,
 });
@@ -98,8 +98,16 @@ export function readEnvironment(options: { useStack?: boolean } = {}): Environme
 }
 
 /** Addresses and secrets of the four services. */
-export function serviceConfig({ values }: Environment): z.infer<typeof serviceSettings> {
-  return parse(serviceSettings, values);
+export function serviceConfig(
+  environment: Environment,
+): z.infer<typeof serviceSettings> & z.infer<typeof ledgerSettings> {
+  const services = attempt(() => parse(serviceSettings, environment.values));
+  const ledger = attempt(() => ledgerConfig(environment));
+  if (services instanceof InputError || ledger instanceof InputError) {
+    const problems = [services, ledger].flatMap((part) => (part instanceof InputError ? part.problems : []));
+    throw new InputError(problems);
+  }
+  return { ...services, ...ledger };
 }
 
 /** How a worker process behaves. */
@@ -188,6 +196,16 @@ export function jobSpecification({ values }: Environment, flags: StartFlags): Jo
     batchTimeoutMs: settings.BATCH_TIMEOUT_MINUTES * 60_000,
     patienceMs: settings.PATIENCE_HOURS * 3_600_000,
   };
+}
+
+/** The result, or the problems as a value, so that those of several parts are reported at once. */
+function attempt<T>(read: () => T): T | InputError {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof InputError) return error;
+    throw error;
+  }
 }
 
 function parse<T extends z.ZodObject>(schema: T, values: Readonly<Record<string, string>>): z.infer<T> {

@@ -29,6 +29,8 @@ export async function runWorker(environment: Environment): Promise<void> {
       shutdownGraceTime: `${settings.WORKER_SHUTDOWN_SECONDS}s`,
       // Heartbeats go out as often as the job asks for; the default would send every 0.8 timeouts and leave no room.
       maxHeartbeatThrottleInterval: '500ms',
+      // After a kill, workflows that the dead worker had in memory go to another one this soon.
+      stickyQueueScheduleToStartTimeout: '2s',
     } as const;
     const workers = [
       await Worker.create({

@@ -17,7 +17,7 @@ export async function planPartitions(
   const { table, limit, batchSize, concurrency, prune } = specification;
   return runAttempt(specification, async (attempt) => {
     const ends = new plan.BatchEnds(batchSize);
-    const everything = { after: plan.SMALLEST_ID, upTo: plan.LARGEST_ID };
+    const everything = { after: plan.BELOW_ALL_IDS, upTo: plan.LARGEST_ID };
     for await (const ids of scanIds(source, table, everything, attempt, limit)) ends.add(ids);
     Context.current().log.info('Planned', { records: ends.records, batches: ends.ends.length });
     return plan.planPartitions(

@@ -81,11 +81,12 @@ export function createOpenAiEmbedder(
       });
     },
 
-    embed: async (model, texts, { signal, onWait }) => {
+    embed: async (model, texts, { signal, stop, onWait }) => {
       signal.throwIfAborted();
       if (texts.length === 0) return { vectors: [], tokens: 0 };
       const tokens = texts.reduce((sum, text) => sum + countTokens(text), 0);
-      const permit = await limiter.acquire(tokens, { signal, onWait });
+      const waiting = stop === undefined ? signal : AbortSignal.any([signal, stop]);
+      const permit = await limiter.acquire(tokens, { signal: waiting, onWait });
       let headers: Headers | undefined;
       try {
         // Without encoding_format the client asks for base64 and decodes it: the same floats in 40 % of the bytes.

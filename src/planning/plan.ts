@@ -1,7 +1,7 @@
 import type { BatchPlan, PartitionPlan } from '../job/job.ts';
 
-/** The 64-bit integers' ends. As the lower end of a range the smallest one means "no lower bound". */
-export const SMALLEST_ID = -(2n ** 63n);
+/** Before the smallest 64-bit integer, so that a range (after, upTo] that begins here leaves no id out. */
+export const BELOW_ALL_IDS = -(2n ** 63n) - 1n;
 export const LARGEST_ID = 2n ** 63n - 1n;
 
 /** Most partitions of a job: each costs the root up to a dozen events. */
@@ -63,7 +63,7 @@ export function planPartitions(
   if (ends.length === 0) {
     // No rows: there may still be points of rows that were deleted.
     if (!toTheEnd) return [];
-    const nothing = String(SMALLEST_ID);
+    const nothing = String(BELOW_ALL_IDS);
     return [
       {
         index: 0,
@@ -84,7 +84,7 @@ export function planPartitions(
   return Array.from({ length: count }, (_, index) => {
     const first = Math.floor((index * ends.length) / count);
     const next = Math.floor(((index + 1) * ends.length) / count);
-    const after = first === 0 ? SMALLEST_ID : (ends[first - 1] as bigint);
+    const after = first === 0 ? BELOW_ALL_IDS : (ends[first - 1] as bigint);
     const upTo = ends[next - 1] as bigint;
     const isLast = next === ends.length;
     return {

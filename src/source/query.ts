@@ -6,6 +6,9 @@ import type { IdRange, TableSpec } from './source.ts';
 /** Content above this many bytes, as stored, is not read: the record is refused. */
 export const MAX_CONTENT_BYTES = 16 * 1024 * 1024;
 
+/** The smallest id; a range that begins before it has no lower end in SQL. */
+const SMALLEST_ID = -(2n ** 63n);
+
 /** The largest id that a range can name; a range that reaches it has no upper end in SQL. */
 export const LARGEST_ID = 2n ** 63n - 1n;
 
@@ -73,12 +76,14 @@ function tableName(table: TableSpec): string {
 /** Plain comparisons with the bare column: the server answers them by a range scan of its index. */
 function inRange(table: TableSpec, range: IdRange): string {
   const id = quoteIdentifier(table.idColumn);
-  return [
-    `${id} > ${range.after}`,
+  const conditions = [
+    // A bound outside the column's type would cost the index.
+    ...(range.after < SMALLEST_ID ? [] : [`${id} > ${range.after}`]),
     // Without an upper end, an unsigned id that is too large comes to light instead of being left out in silence.
     ...(range.upTo === LARGEST_ID ? [] : [`${id} <= ${range.upTo}`]),
     ...filterOf(table),
-  ].join(' AND ');
+  ];
+  return conditions.length === 0 ? 'TRUE' : conditions.join(' AND ');
 }
 
 function filterOf(table: TableSpec): string[] {

@@ -13,7 +13,7 @@ export interface TableSpec {
   readonly filter: string | null;
 }
 
-/** The record ids in (after, upTo]; both are 64-bit integers. */
+/** The record ids in (after, upTo]; ids are 64-bit integers, and `after` may lie before the smallest. */
 export interface IdRange {
   readonly after: bigint;
   readonly upTo: bigint;

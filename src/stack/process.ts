@@ -20,7 +20,7 @@ interface Program {
 }
 
 /**
- * Starts a program of a service that outlives this process: in its own session, its output appended to the service's
+ * Starts a program of a service that outlives this process: in a process group of its own, its output appended to the service's
  * log. The service's state knows the process before this returns.
  *
  * @throws Error when the program cannot be run
@@ -128,7 +128,10 @@ export function logTail(logFile: string): string {
 /** The message of anything thrown, with that of its cause: `fetch failed` alone tells nobody anything. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+  const { message, cause } = error;
+  return cause instanceof Error && !message.includes(cause.message)
+    ? `${message}: ${cause.message}`
+    : message;
 }
 
 function noProblem(): undefined {

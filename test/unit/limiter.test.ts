@@ -45,6 +45,7 @@ class FakeClock implements Clock {
       }
       assert.ok(next !== undefined, 'everybody waits and nobody sleeps: a deadlock');
       this.#now = Math.max(this.#now, next.at);
+      assert.ok(this.#now < 30 * 86_400_000, 'nothing comes of the waiting');
       next.wake();
     }
   }
@@ -328,6 +329,40 @@ describe('rate limiter, corrected by the service', () => {
     const asked = clock.now();
     await clock.until(limiter.acquire(1, { signal: never }));
     assert.equal(clock.now() - asked, 1_000);
+  });
+
+  it('saves nothing up across a 429 without headers, and begins again with one request in flight', async () => {
+    const clock = new FakeClock();
+    const limiter = limiterOn(clock, { tokensPerMinute: 60_000 });
+    await warmUp(limiter, 8);
+    const refused = await limiter.acquire(1_000, { signal: never });
+    refused.release({ outcome: 'limited', retryAfterMs: 3_000 });
+    const [first, second, third] = [1_000, 1_000, 4_000].map((tokens) =>
+      limiter.acquire(tokens, { signal: never }),
+    );
+    const permit = await clock.until(first!);
+    assert.equal(clock.now(), 3_000);
+    let sideBySide = false;
+    void second!.then(() => (sideBySide = true));
+    await clock.until(clock.sleep(1_000));
+    assert.equal(sideBySide, false);
+    permit.release({ outcome: 'answered' });
+    await clock.until(second!);
+    assert.equal(clock.now(), 4_000);
+    await clock.until(third!);
+    assert.equal(clock.now(), 6_000, '6,000 tokens in 6 seconds');
+  });
+
+  it('ignores the headers of an answer that was overtaken', async () => {
+    const clock = new FakeClock();
+    const limiter = limiterOn(clock);
+    await warmUp(limiter, 2);
+    const early = await limiter.acquire(1_000, { signal: never });
+    const late = await limiter.acquire(1_000, { signal: never });
+    late.release({ outcome: 'answered', reading: tokensReading(60_000, 0) });
+    early.release({ outcome: 'answered', reading: tokensReading(60_000, 60_000) });
+    await clock.until(limiter.acquire(1_000, { signal: never }));
+    assert.equal(clock.now(), 1_000);
   });
 
   it('takes refusals of requests that were in flight together as one', async () => {

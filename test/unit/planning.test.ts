@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { BatchEnds, LARGEST_ID, planBatches, planPartitions, SMALLEST_ID } from '../../src/planning/plan.ts';
+import { BatchEnds, LARGEST_ID, planBatches, planPartitions, BELOW_ALL_IDS } from '../../src/planning/plan.ts';
 
 const ids = fc
-  .uniqueArray(fc.bigInt({ min: SMALLEST_ID + 1n, max: LARGEST_ID }), { maxLength: 400 })
+  .uniqueArray(fc.bigInt({ min: -(2n ** 63n), max: LARGEST_ID }), { maxLength: 400 })
   .map((list) => list.sort((a, b) => (a < b ? -1 : 1)));
 
 function scan(list: readonly bigint[], batchSize: number) {
@@ -22,11 +22,11 @@ test('partitions tile: no lower bound, no gap, no overlap, the last id included'
       (list, size, concurrency) => {
         const plan = planPartitions(scan(list, size), { concurrency, prune: false, wholeTable: true });
         if (list.length === 0) return assert.deepEqual(plan, []);
-        assert.equal(plan[0]?.after, String(SMALLEST_ID));
+        assert.equal(plan[0]?.after, String(BELOW_ALL_IDS));
         assert.equal(plan.at(-1)?.upTo, String(list.at(-1)));
         plan.forEach((partition, k) => {
           assert.equal(partition.index, k);
-          assert.equal(partition.after, k === 0 ? String(SMALLEST_ID) : plan[k - 1]?.upTo);
+          assert.equal(partition.after, k === 0 ? String(BELOW_ALL_IDS) : plan[k - 1]?.upTo);
           assert.ok(BigInt(partition.after) < BigInt(partition.upTo));
           const previous = plan[k - 1];
           assert.equal(partition.firstBatch, previous ? previous.firstBatch + previous.batches : 0);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Fault } from '../../src/errors.ts';
-import { LARGEST_ID, SMALLEST_ID } from '../../src/planning/plan.ts';
+import { LARGEST_ID, BELOW_ALL_IDS } from '../../src/planning/plan.ts';
 import type { Attempt } from '../../src/reconcile/patience.ts';
 import { reconcile, type ReconcileInput } from '../../src/reconcile/reconcile.ts';
 import { MemoryEmbedder, MemorySource, MemoryTarget, vectorOf } from '../support/memory.ts';
@@ -18,7 +18,7 @@ const input: ReconcileInput = {
     payloadColumns: [],
     filter: null,
   },
-  range: { after: SMALLEST_ID, upTo: LARGEST_ID },
+  range: { after: BELOW_ALL_IDS, upTo: LARGEST_ID },
   pointsUpTo: LARGEST_ID,
   chunking: { parentTokens: 16, childTokens: 8, overlapTokens: 2 },
   model: { model: 'm', dimensions: 1 },

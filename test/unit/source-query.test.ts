@@ -117,6 +117,12 @@ describe('queries', () => {
   const filtered = { ...TABLE, filter: 'a = 1 OR b = 2' };
   const from = 'FROM `shop`.`ip_summary` WHERE';
 
+  it('leave out bounds that no id can exceed', () => {
+    const everything = { after: -(2n ** 63n) - 1n, upTo: 2n ** 63n - 1n };
+    assert.equal(idsQuery(TABLE, everything, 10), `SELECT \`id\` ${from} TRUE ORDER BY \`id\` LIMIT 10`);
+    assert.equal(countQuery(filtered, everything), `SELECT COUNT(*) ${from} (a = 1 OR b = 2)`);
+  });
+
   it('page by key within the range, with exact ids', () => {
     const range = { after: -(2n ** 63n), upTo: 2n ** 53n + 1n };
     const where = '`id` > -9223372036854775808 AND `id` <= 9007199254740993';
