@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { snapshotMigration, type Snapshot } from '../client/snapshot.ts';
 import { Pace } from './eta.ts';
+import { LiveLine } from './live-line.ts';
 import { progressLine, summary } from './render.ts';
 
 const INTERVAL_MS = 1_000;
@@ -18,7 +19,7 @@ export async function follow(client: Client, name: string, options: { json?: boo
   const detach = new AbortController();
   const onInterrupt = (): void => detach.abort();
   process.once('SIGINT', onInterrupt);
-  const isLive = process.stderr.isTTY && options.json !== true;
+  const live = new LiveLine(options.json !== true);
   const pace = new Pace();
   let printedAt = 0;
   try {
@@ -26,18 +27,18 @@ export async function follow(client: Client, name: string, options: { json?: boo
       const snapshot = await snapshotMigration(client, name);
       if (snapshot.totals !== null) pace.add(Date.now(), snapshot.totals.records);
       if (!snapshot.isOpen) {
-        if (isLive) process.stderr.write('\r\x1b[2K');
+        live.clear();
         console.log(options.json === true ? JSON.stringify(snapshot) : summary(snapshot));
         return exitCode(snapshot);
       }
-      if (isLive) process.stderr.write(`\r\x1b[2K${fitted(progressLine(snapshot, pace))}`);
+      if (live.isLive) live.show(progressLine(snapshot, pace));
       else if (Date.now() - printedAt >= PLAIN_INTERVAL_MS) {
         printedAt = Date.now();
         console.log(options.json === true ? JSON.stringify(snapshot) : progressLine(snapshot, pace));
       }
       await sleep(INTERVAL_MS, undefined, { signal: detach.signal }).catch(() => undefined);
       if (detach.signal.aborted) {
-        if (isLive) process.stderr.write('\n');
+        live.end();
         console.error(
           `Detached; ${name} goes on. \`ferry watch ${name}\` follows it, \`ferry cancel ${name}\` ends it.`,
         );
@@ -53,11 +54,4 @@ export async function follow(client: Client, name: string, options: { json?: boo
 export function exitCode({ status, totals }: Snapshot): number {
   if (status === 'cancelled' || status === 'terminated') return 3;
   return status === 'completed' && totals?.failed === 0 ? 0 : 1;
-}
-
-/** Cut to the terminal's width: a line that wraps could not be overwritten. */
-function fitted(line: string): string {
-  const width = process.stderr.columns;
-  const visible = line.replace(/\x1b\[\d+m/g, '');
-  return visible.length < width ? line : visible.slice(0, width - 2) + '…';
 }

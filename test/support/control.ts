@@ -77,7 +77,8 @@ export class QdrantControl {
   }
 
   async counters(): Promise<QdrantCounters> {
-    return (await this.#ask('GET', 'front/counters')) as QdrantCounters;
+    const { result } = (await this.#ask('GET', 'front/counters')) as { result: QdrantCounters };
+    return result;
   }
 
   /** Injects a fault: `{status, count, delay_ms, paths, after}`; see src/stack/qdrant-front. */

@@ -109,7 +109,12 @@ export class Lab {
 
   /** Runs `ferry` with these arguments to its end. */
   async ferry(...args: string[]): Promise<CommandResult> {
-    return this.#run(process.execPath, [join(root, 'src/cli.ts'), ...args]);
+    return this.ferryWith({}, ...args);
+  }
+
+  /** Runs `ferry` with other settings. */
+  async ferryWith(settings: Record<string, string>, ...args: string[]): Promise<CommandResult> {
+    return this.#run(process.execPath, [join(root, 'src/cli.ts'), ...args], settings);
   }
 
   /** Runs the `temporal` CLI in the stack's namespace. */
@@ -157,8 +162,13 @@ export class Lab {
     rmSync(this.#dir, { recursive: true });
   }
 
-  async #run(program: string, args: readonly string[]): Promise<CommandResult> {
-    const child = spawn(program, args, { cwd: this.#dir, env: this.env, stdio: ['ignore', 'pipe', 'pipe'] });
+  async #run(
+    program: string,
+    args: readonly string[],
+    settings: Record<string, string> = {},
+  ): Promise<CommandResult> {
+    const env = { ...this.env, ...settings };
+    const child = spawn(program, args, { cwd: this.#dir, env, stdio: ['ignore', 'pipe', 'pipe'] });
     const [stdout, stderr, [code]] = await Promise.all([
       text(child.stdout),
       text(child.stderr),

@@ -1,0 +1,31 @@
+/** A line on a terminal's standard error that each next one overwrites; nothing is written where there is no terminal. */
+export class LiveLine {
+  readonly isLive: boolean;
+
+  /** @param isWanted false keeps it silent on a terminal too */
+  constructor(isWanted = true) {
+    this.isLive = isWanted && process.stderr.isTTY;
+  }
+
+  show(line: string): void {
+    if (this.isLive) process.stderr.write(`\r\x1b[2K${fitted(line)}`);
+  }
+
+  /** Makes room for an ordinary line. */
+  clear(): void {
+    if (this.isLive) process.stderr.write('\r\x1b[2K');
+  }
+
+  /** Leaves the last line where it is. */
+  end(): void {
+    if (this.isLive) process.stderr.write('\n');
+  }
+}
+
+/** Cut to the terminal's width: a line that wraps could not be overwritten. */
+function fitted(line: string): string {
+  // A terminal of unknown size says 0.
+  const width = process.stderr.columns || 80;
+  const visible = line.replace(/\x1b\[\d+m/g, '');
+  return visible.length < width ? line : visible.slice(0, width - 2) + '…';
+}
