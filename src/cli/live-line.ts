@@ -1,6 +1,7 @@
 /** A line on a terminal's standard error that each next one overwrites; nothing is written where there is no terminal. */
 export class LiveLine {
   readonly isLive: boolean;
+  #isShown = false;
 
   /** @param isWanted false keeps it silent on a terminal too */
   constructor(isWanted = true) {
@@ -8,17 +9,21 @@ export class LiveLine {
   }
 
   show(line: string): void {
-    if (this.isLive) process.stderr.write(`\r\x1b[2K${fitted(line)}`);
+    if (!this.isLive) return;
+    process.stderr.write(`\r\x1b[2K${fitted(line)}`);
+    this.#isShown = true;
   }
 
   /** Makes room for an ordinary line. */
   clear(): void {
-    if (this.isLive) process.stderr.write('\r\x1b[2K');
+    if (this.#isShown) process.stderr.write('\r\x1b[2K');
+    this.#isShown = false;
   }
 
-  /** Leaves the last line where it is. */
+  /** Leaves the line where it is and makes room below it. */
   end(): void {
-    if (this.isLive) process.stderr.write('\n');
+    if (this.#isShown) process.stderr.write('\n');
+    this.#isShown = false;
   }
 }
 

@@ -15,7 +15,7 @@ export function progressLine(snapshot: Snapshot, pace: Pace): string {
   const share = plan.records === 0 ? 1 : Math.min(1, totals.records / plan.records);
   const filled = Math.round(share * BAR_WIDTH);
   const rate = pace.recordsPerSecond;
-  const eta = pace.etaSeconds(plan.records);
+  const eta = snapshot.isOpen ? pace.etaSeconds(plan.records) : null;
   const parts = [
     `${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)} ${(share * 100).toFixed(1)} %`,
     `batches ${count(batches)}/${count(plan.batches)}`,
