@@ -2,6 +2,11 @@ import prettier from 'eslint-config-prettier';
 import { importX } from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
 
+const READS_ENVIRONMENT = {
+  selector: "MemberExpression[object.name='process'][property.name='env']",
+  message: 'Only src/config.ts reads the environment.',
+};
+
 /**
  * One rule per folder of `src/`: which modules it may take values from (types are free everywhere). The table stands
  * in docs/architecture.md. The Temporal bundler accepts a stray driver import silently, so lint has to see it.
@@ -37,10 +42,7 @@ function mayImport(files, packages, modules) {
       'no-restricted-syntax': [
         'error',
         { selector: 'ImportExpression', message: 'A dynamic import escapes the import table.' },
-        {
-          selector: "MemberExpression[object.name='process'][property.name='env']",
-          message: 'Only src/config.ts reads the environment.',
-        },
+        READS_ENVIRONMENT,
       ],
     },
   };
@@ -68,6 +70,11 @@ export default tseslint.config(
       '@typescript-eslint/require-await': 'off',
       'import-x/no-cycle': 'error',
     },
+  },
+  {
+    files: ['src/**'],
+    ignores: ['src/config.ts'],
+    rules: { 'no-restricted-syntax': ['error', READS_ENVIRONMENT] },
   },
   mayImport(['src/workflows/**'], ['@temporalio/(?:workflow|common)$'], ['job/', 'errors\\.ts$']),
   mayImport(['src/job/**'], ['@temporalio/(?:workflow|common)$'], ['errors\\.ts$']),
@@ -98,6 +105,7 @@ export default tseslint.config(
       'cli/',
     ],
   ),
+  mayImport(['src/telemetry/**'], ['node:', '@temporalio/worker$'], ['errors\\.ts$']),
   mayImport(['src/stack/**'], ['node:', 'pg$'], ['stack/']),
   prettier,
 );

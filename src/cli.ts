@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { cancelCommand, pauseCommand, resumeCommand } from './cli/control.ts';
 import { listCommand } from './cli/list.ts';
@@ -10,6 +11,7 @@ import { InputError } from './errors.ts';
 
 const program = new Command('ferry')
   .description('Moves text rows from MySQL or MariaDB into Qdrant: durable, resumable to the last record.')
+  .version(packageVersion(), '--version', 'print the version')
   .addCommand(startCommand())
   .addCommand(watchCommand())
   .addCommand(statusCommand())
@@ -20,7 +22,7 @@ const program = new Command('ferry')
   .addCommand(workerCommand())
   .addCommand(stackCommand());
 
-for (const command of [program, ...program.commands]) command.exitOverride();
+throwInsteadOfExit(program);
 
 try {
   await program.parseAsync();
@@ -34,4 +36,15 @@ try {
     console.error(error instanceof Error ? error.message : error);
     process.exitCode = 1;
   }
+}
+
+/** Also below `ferry stack`: every mistake on the command line exits with the same code. */
+function throwInsteadOfExit(command: Command): void {
+  command.exitOverride();
+  command.commands.forEach(throwInsteadOfExit);
+}
+
+function packageVersion(): string {
+  const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
 }

@@ -121,9 +121,13 @@ export function ledgerConfig({ values }: Environment): z.infer<typeof ledgerSett
 }
 
 /** Address, TLS and namespace of Temporal: its own variables and temporal.toml, as its CLI reads them. */
-export function temporalConfig({ values }: Environment): TemporalConfig {
+export function temporalConfig({ values, isStack }: Environment): TemporalConfig {
   try {
-    const { connectionOptions, namespace } = loadClientConnectConfig({ overrideEnvVars: { ...values } });
+    const { connectionOptions, namespace } = loadClientConnectConfig({
+      overrideEnvVars: { ...values },
+      // A profile with TLS or a key for another server would be merged into the connection to the stack.
+      disableFile: isStack,
+    });
     return { connectionOptions, namespace: namespace ?? 'default' };
   } catch (error) {
     throw new InputError([`TEMPORAL_*: ${error instanceof Error ? error.message : String(error)}`]);

@@ -174,8 +174,6 @@ export const ATTEMPT_ENDS = {
   workerShutdown: 'WorkerShutdown',
   /** Nothing succeeded for BATCH_TIMEOUT_MINUTES although nothing was waited for. */
   noProgress: 'NoProgress',
-  /** The activity stopped at a halting fault. */
-  halted: 'Halted',
   /** The batch kept failing for a reason that no adapter could explain. */
   batchFailed: 'BatchFailed',
 } as const;

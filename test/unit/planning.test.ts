@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { BatchEnds, LARGEST_ID, planBatches, planPartitions, BELOW_ALL_IDS } from '../../src/planning/plan.ts';
+import {
+  BatchEnds,
+  LARGEST_ID,
+  planBatches,
+  planPartitions,
+  BELOW_ALL_IDS,
+} from '../../src/planning/plan.ts';
 
 const ids = fc
   .uniqueArray(fc.bigInt({ min: -(2n ** 63n), max: LARGEST_ID }), { maxLength: 400 })

@@ -9,13 +9,8 @@ import { TASK_QUEUE } from '../../src/job/job.ts';
 import type { MigrationResult } from '../../src/job/job.ts';
 import type { BatchReport, Totals } from '../../src/job/outcome.ts';
 import { BatchEnds, planPartitions } from '../../src/planning/plan.ts';
-import {
-  fakeActivities,
-  fakeJob,
-  fakePartition,
-  fakeSpecification,
-  temporalLab,
-} from '../support/temporal.ts';
+import { fakeActivities, fakeJob, fakePartition, temporalLab } from '../support/temporal.ts';
+import { fakeSpecification } from '../support/specification.ts';
 import type { TemporalLab } from '../support/temporal.ts';
 
 let lab: TemporalLab;

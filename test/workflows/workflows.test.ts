@@ -10,7 +10,8 @@ import { AlreadyOpenError, startMigration } from '../../src/client/start.ts';
 import { InputError } from '../../src/errors.ts';
 import type { Activities, LedgerUpdate, MigrationResult } from '../../src/job/job.ts';
 import type { JobSpecification } from '../../src/job/specification.ts';
-import { fakeActivities, fakePartition, fakeSpecification, temporalLab } from '../support/temporal.ts';
+import { fakeSpecification } from '../support/specification.ts';
+import { fakeActivities, fakePartition, temporalLab } from '../support/temporal.ts';
 import type { TemporalLab } from '../support/temporal.ts';
 
 let lab: TemporalLab;
