@@ -81,9 +81,9 @@ export default tseslint.config(
   mayImport(['src/planning/**'], [], ['errors\\.ts$']),
   mayImport(['src/chunking/**'], ['gpt-tokenizer'], ['errors\\.ts$']),
   mayImport(['src/reconcile/**'], ['node:', 'uuid$'], ['chunking/', 'errors\\.ts$']),
-  mayImport(['src/source/**'], ['node:', 'mysql2', 'zod$'], ['errors\\.ts$']),
-  mayImport(['src/embedding/**'], ['node:', 'openai', 'zod$'], ['errors\\.ts$']),
-  mayImport(['src/target/**'], ['node:', '@qdrant/', 'zod$'], ['errors\\.ts$']),
+  mayImport(['src/source/**'], ['node:', 'mysql2', 'zod$'], ['errors\\.ts$', 'number-setting\\.ts$']),
+  mayImport(['src/embedding/**'], ['node:', 'openai', 'zod$'], ['errors\\.ts$', 'number-setting\\.ts$']),
+  mayImport(['src/target/**'], ['node:', '@qdrant/', 'zod$'], ['errors\\.ts$', 'number-setting\\.ts$']),
   mayImport(['src/ledger/**'], ['node:', '@supabase/', 'zod$'], ['errors\\.ts$']),
   mayImport(
     ['src/activities/**'],

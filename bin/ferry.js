@@ -8,6 +8,7 @@ if (!('rawJSON' in JSON)) {
   );
   process.exit(2);
 }
-const built = new URL('../dist/cli.js', import.meta.url);
+// A clone has the sources, a published package only what was built of them.
+const source = new URL('../src/cli.ts', import.meta.url);
 const { existsSync } = await import('node:fs');
-await import(existsSync(built) ? built.href : new URL('../src/cli.ts', import.meta.url).href);
+await import(existsSync(source) ? source.href : new URL('../dist/cli.js', import.meta.url).href);

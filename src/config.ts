@@ -14,7 +14,7 @@ import { sourceName, tableSettings, tableSpec } from './source/table-settings.ts
 import { isAlive } from './stack/process-table.ts';
 import { environment as stackEnvironment } from './stack/stack-environment.ts';
 import { readState, stackDir } from './stack/state.ts';
-import { collectionSettings, targetSettings } from './target/settings.ts';
+import { bm25Options, collectionSettings, targetSettings } from './target/settings.ts';
 
 /** The variables that say where the product works; with one of them set, a running stack is not used by itself. */
 const PLACES = ['MYSQL_HOST', 'QDRANT_URL', 'OPENAI_API_KEY', 'TEMPORAL_ADDRESS'];
@@ -28,8 +28,14 @@ const OTHER_NAMES = [
   'TEMPORAL_CONFIG_FILE',
   'TEMPORAL_TLS',
   'TEMPORAL_TLS_CLIENT_CERT_PATH',
+  'TEMPORAL_TLS_CLIENT_CERT_DATA',
   'TEMPORAL_TLS_CLIENT_KEY_PATH',
+  'TEMPORAL_TLS_CLIENT_KEY_DATA',
   'TEMPORAL_TLS_SERVER_CA_CERT_PATH',
+  'TEMPORAL_TLS_SERVER_CA_CERT_DATA',
+  'TEMPORAL_TLS_DISABLE_HOST_VERIFICATION',
+  'TEMPORAL_CODEC_ENDPOINT',
+  'TEMPORAL_CODEC_AUTH',
   'TEMPORAL_TLS_SERVER_NAME',
   'FERRY_STACK_DIR',
 ];
@@ -179,13 +185,7 @@ export function jobSpecification({ values }: Environment, flags: StartFlags): Jo
       name: settings.QDRANT_COLLECTION_NAME,
       model: settings.OPENAI_EMBEDDING_MODEL,
       dimensions: settings.OPENAI_EMBEDDING_DIMENSIONS,
-      bm25: {
-        tokenizer: settings.BM25_TOKENIZER,
-        language: settings.BM25_LANGUAGE,
-        k: settings.BM25_K,
-        b: settings.BM25_B,
-        avg_len: settings.BM25_AVG_LEN,
-      },
+      bm25: bm25Options(settings),
       binaryQuantization: settings.QDRANT_BINARY_QUANTIZATION,
     },
     chunking: {

@@ -161,7 +161,7 @@ export const FAULTS = {
   unexpected: {
     kind: 'unexplained',
     stage: 'batch',
-    message: 'An unexpected error; the worker log has it in full.',
+    message: 'An unexpected error; the worker log names its class and place.',
   },
 } as const satisfies Record<string, FaultEntry>;
 

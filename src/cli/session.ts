@@ -27,15 +27,27 @@ export async function withSession(
   name: string | undefined,
   command: (session: Session) => Promise<void>,
 ): Promise<void> {
-  const environment = readEnvironment({ useStack: flags.stack ?? false });
-  for (const warning of environment.warnings) console.error(pc.yellow(`! ${warning}`));
-  const config = temporalConfig(environment);
-  const { client, address, close } = await connectTemporal(config);
-  const where = environment.isStack ? 'the local stack' : 'the configured servers';
-  console.error(pc.dim(`Temporal ${address}, namespace ${config.namespace} (${where})`));
+  const environment = announcedEnvironment(flags);
+  const { client, close } = await connectTemporal(temporalConfig(environment));
   try {
     await command({ client, environment, name: name ?? defaultJobName(environment) });
   } finally {
     await close();
   }
+}
+
+/**
+ * Reads the settings, and says on stderr which servers the command talks to and which names look misspelt.
+ *
+ * @throws InputError if settings are malformed
+ */
+export function announcedEnvironment(flags: CommonFlags): Environment {
+  const environment = readEnvironment({ useStack: flags.stack ?? false });
+  for (const warning of environment.warnings) console.error(pc.yellow(`! ${warning}`));
+  const { connectionOptions, namespace } = temporalConfig(environment);
+  const where = environment.isStack ? 'the local stack' : 'the configured servers';
+  console.error(
+    pc.dim(`Temporal ${connectionOptions.address ?? 'localhost:7233'}, namespace ${namespace} (${where})`),
+  );
+  return environment;
 }

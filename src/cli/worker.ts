@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { readEnvironment } from '../config.ts';
+import { announcedEnvironment } from './session.ts';
 
 /** `ferry worker` */
 export function workerCommand(): Command {
@@ -8,8 +8,7 @@ export function workerCommand(): Command {
     .option('--stack', 'use the local stack whatever the environment says')
     .addHelpText('after', '\nExamples:\n  $ ferry worker\n  $ WORKER_SLOTS=4 ferry worker')
     .action(async (options: { stack?: boolean }) => {
-      const environment = readEnvironment({ useStack: options.stack ?? false });
-      for (const warning of environment.warnings) console.error(`! ${warning}`);
+      const environment = announcedEnvironment(options);
       // eslint-disable-next-line no-restricted-syntax -- no other command should load the SDK's native library
       const { runWorker } = await import('../worker.ts');
       await runWorker(environment);

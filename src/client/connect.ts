@@ -5,7 +5,6 @@ import { InputError } from '../errors.ts';
 /** A client of Temporal that can be closed. */
 export interface OpenClient {
   readonly client: Client;
-  readonly address: string;
   readonly close: () => Promise<void>;
 }
 
@@ -22,7 +21,7 @@ export async function connectTemporal({ connectionOptions, namespace }: Temporal
       connectTimeout: '5s',
     });
     const client = new Client({ connection, namespace });
-    return { client, address, close: () => connection.close() };
+    return { client, close: () => connection.close() };
   } catch (error) {
     throw new InputError([
       `TEMPORAL_ADDRESS: Temporal at ${address} does not answer (${reasonOf(error)}); start it, or start the local stack with \`ferry stack up\`.`,

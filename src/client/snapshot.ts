@@ -108,7 +108,8 @@ async function ended(handle: WorkflowHandle, status: string): Promise<Partial<Sn
   if (status === 'TIMED_OUT') return { status: 'timed_out' };
   if (status !== 'COMPLETED') return { status: status === 'CANCELLED' ? 'cancelled' : 'failed' };
   const result = (await handle.result()) as MigrationResult;
-  return { status: result.status, phase: 'ended', plan: result.plan, totals: result.totals };
+  const { collection, notes, plan, totals } = result;
+  return { status: result.status, phase: 'ended', collection, notes, plan, totals };
 }
 
 async function openSnapshot(

@@ -1,12 +1,7 @@
 import { z } from 'zod';
 
+import { numberSetting } from '../number-setting.ts';
 import { MAX_INPUTS, MAX_REQUEST_TOKENS } from './packing.ts';
-
-/** A whole number in a range; the text of an environment variable is taken too. */
-function whole(min: number, max: number) {
-  const error = `expected a whole number from ${min} to ${max}`;
-  return z.coerce.number({ error }).int({ error }).min(min, { error }).max(max, { error });
-}
 
 /** Printable ASCII without spaces: what can stand in a header, so a stray newline is found before the first request. */
 function token(what: string) {
@@ -29,30 +24,30 @@ export const embeddingSettings = z.object({
     .min(1, { error: "expected a model's name" })
     .default('text-embedding-3-small')
     .describe('Model that new jobs embed with.'),
-  OPENAI_EMBEDDING_DIMENSIONS: whole(1, 65_536)
+  OPENAI_EMBEDDING_DIMENSIONS: numberSetting({ min: 1, max: 65_536 })
     .default(1536)
     .describe('Length of the vectors; asked for where the model can shorten them (text-embedding-3-*).'),
-  OPENAI_RPM: whole(1, 1_000_000_000)
+  OPENAI_RPM: numberSetting({ min: 1, max: 1_000_000_000 })
     .optional()
     .describe(
       'Requests per minute that one worker process may make; unset, the headers of the service say it.',
     ),
-  OPENAI_TPM: whole(1, 1_000_000_000_000)
+  OPENAI_TPM: numberSetting({ min: 1, max: 1_000_000_000_000 })
     .optional()
     .describe(
       'Tokens per minute that one worker process may send; unset, the headers of the service say it.',
     ),
-  OPENAI_MAX_CONCURRENCY: whole(1, 1_000)
+  OPENAI_MAX_CONCURRENCY: numberSetting({ min: 1, max: 1_000 })
     .default(8)
     .describe('Embedding requests in flight at once in one worker process.'),
   // Node's fetch gives up after 300 s on its own.
-  OPENAI_TIMEOUT_SECONDS: whole(1, 300)
+  OPENAI_TIMEOUT_SECONDS: numberSetting({ min: 1, max: 300 })
     .default(120)
     .describe('Seconds after which an embedding request without an answer is given up and repeated.'),
-  OPENAI_MAX_INPUTS: whole(1, 1_000_000)
+  OPENAI_MAX_INPUTS: numberSetting({ min: 1, max: 1_000_000 })
     .default(MAX_INPUTS)
     .describe('Texts in one embedding request; lower it for a server that accepts fewer than OpenAI.'),
-  OPENAI_MAX_REQUEST_TOKENS: whole(1, 1_000_000_000)
+  OPENAI_MAX_REQUEST_TOKENS: numberSetting({ min: 1, max: 1_000_000_000 })
     .default(MAX_REQUEST_TOKENS)
     .describe('Tokens in one embedding request, counted as UTF-8 bytes / 4.'),
   OPENAI_ORG_ID: token('an organization id')

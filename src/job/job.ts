@@ -40,6 +40,10 @@ export interface MigrationResult {
   /** UUID of the job: the first execution run id of the root. */
   readonly jobId: string;
   readonly status: 'completed' | 'failed' | 'cancelled';
+  /** The concrete collection; null if the job ended before it was prepared. */
+  readonly collection: string | null;
+  /** Sentences for the operator, from preparing the collection. */
+  readonly notes: readonly string[];
   readonly plan: PlanSize | null;
   readonly totals: Totals;
 }
@@ -97,14 +101,17 @@ export interface Preparation {
 
 /** The activities, as workflows see them. */
 export interface Activities {
-  prepareTarget(input: { readonly specification: JobSpecification }): Promise<Preparation>;
-  planPartitions(input: { readonly specification: JobSpecification }): Promise<PartitionPlan[]>;
-  planBatches(input: {
+  readonly prepareTarget: (input: { readonly specification: JobSpecification }) => Promise<Preparation>;
+  readonly planPartitions: (input: { readonly specification: JobSpecification }) => Promise<PartitionPlan[]>;
+  readonly planBatches: (input: {
     readonly specification: JobSpecification;
     readonly partition: PartitionPlan;
-  }): Promise<BatchPlan[]>;
-  reconcileBatch(input: BatchInput): Promise<BatchResult>;
-  mirrorLedger(input: { readonly table: TableSpec; readonly update: LedgerUpdate }): Promise<void>;
+  }) => Promise<BatchPlan[]>;
+  readonly reconcileBatch: (input: BatchInput) => Promise<BatchResult>;
+  readonly mirrorLedger: (input: {
+    readonly table: TableSpec;
+    readonly update: LedgerUpdate;
+  }) => Promise<void>;
 }
 
 /** Input of the batch workflow and its activity. */

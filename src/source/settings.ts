@@ -1,26 +1,20 @@
 import { z } from 'zod';
+import { numberSetting } from '../number-setting.ts';
 
 const required = (expected: string) =>
   z.string({ error: `expected ${expected}` }).min(1, `expected ${expected}`);
-const whole = (expected: string, least: number, most: number) =>
-  z.coerce
-    .number({ error: `expected ${expected}` })
-    .int(`expected ${expected}`)
-    .min(least, `expected ${expected}`)
-    .max(most, `expected ${expected}`);
-
 /** Where the source database is; addresses and secrets of one worker. */
 export const sourceSettings = z.object({
   MYSQL_HOST: required('the host name of the source database').describe(
     'Host of the MySQL or MariaDB server.',
   ),
-  MYSQL_PORT: whole('a port number from 1 to 65535', 1, 65_535).default(3306).describe('Port of the server.'),
+  MYSQL_PORT: numberSetting({ min: 1, max: 65_535 }).default(3306).describe('Port of the server.'),
   MYSQL_USER: required('the name of a database user').describe(
     'Database user; a read-only account suffices.',
   ),
   MYSQL_PASSWORD: z.string().default('').describe('Password of the database user; it may be empty.'),
   MYSQL_DATABASE: required('the name of a database').describe('Database that holds the table.'),
-  MYSQL_POOL_SIZE: whole('a whole number from 1 to 1000', 1, 1_000)
+  MYSQL_POOL_SIZE: numberSetting({ min: 1, max: 1_000 })
     .default(10)
     .describe('Most connections that one process opens at once.'),
   MYSQL_TLS: z

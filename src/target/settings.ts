@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { numberSetting } from '../number-setting.ts';
 import type { Bm25Options } from './target.ts';
 
 /** Languages for which Qdrant has stop words; it takes any other name silently and then does without. */
@@ -50,18 +51,15 @@ const MAX_NAME_LENGTH = 240;
 export const targetSettings = z.object({
   QDRANT_URL: z
     .string()
-    .refine(isServiceUrl, 'must be a URL like https://host:6333, without login, query or fragment')
+    .refine(isServiceUrl, 'expected a URL like https://host:6333, without login, query or fragment')
     .describe('Address of Qdrant; without a port 6333 is meant, so write :443 behind a proxy.'),
   QDRANT_API_KEY: z
     .string()
     // Anything else is no header value, and the error of the driver would quote the key.
-    .regex(/^[\x21-\x7e]+$/, 'must consist of visible ASCII characters')
+    .regex(/^[\x21-\x7e]+$/, 'expected visible ASCII characters only')
     .optional()
     .describe('API key of Qdrant, with read and write access to the collection.'),
-  QDRANT_TIMEOUT_SECONDS: z.coerce
-    .number()
-    .min(1)
-    .max(3600)
+  QDRANT_TIMEOUT_SECONDS: numberSetting({ min: 1, max: 3_600 })
     .default(60)
     .describe('How long one request to Qdrant may take before it is tried again.'),
 });
@@ -73,38 +71,34 @@ export type TargetSettings = z.infer<typeof targetSettings>;
 export const collectionSettings = z.object({
   QDRANT_COLLECTION_NAME: z
     .string()
-    .max(MAX_NAME_LENGTH)
+    .max(MAX_NAME_LENGTH, `expected at most ${MAX_NAME_LENGTH} characters`)
     .refine(
       isCollectionName,
-      'must not be . or .. or contain control characters or any of < > : " / \\ | ? *',
+      'expected a name other than . and .., without control characters and any of < > : " / \\ | ? *',
     )
     .default('memos')
     .describe('Alias or collection that the points go to; created if neither exists.'),
   QDRANT_BINARY_QUANTIZATION: z
-    .stringbool()
+    .stringbool({ error: 'expected true or false' })
     .default(false)
     .describe('Whether a new collection keeps binary quantized vectors in memory.'),
   BM25_TOKENIZER: z
-    .enum(TOKENIZERS)
+    .enum(TOKENIZERS, { error: `expected ${TOKENIZERS.join(', ')}` })
     .default('multilingual')
     .describe(
       'How Qdrant cuts text into words; only multilingual finds words in Chinese, Japanese and Thai.',
     ),
   BM25_LANGUAGE: z
-    .enum(LANGUAGES)
+    .enum(LANGUAGES, { error: `expected ${LANGUAGES.join(', ')}` })
     .default('english')
     .describe('Language of stop words and stemming for keyword search, or none.'),
-  BM25_K: z.coerce.number().min(0).max(10).default(1.2).describe('How much repeated words count (BM25 k1).'),
-  BM25_B: z.coerce
-    .number()
-    .min(0)
-    .max(1)
+  BM25_K: numberSetting({ min: 0, max: 10, whole: false })
+    .default(1.2)
+    .describe('How much repeated words count (BM25 k1).'),
+  BM25_B: numberSetting({ min: 0, max: 1, whole: false })
     .default(0.75)
     .describe('How much long texts are held back (BM25 b).'),
-  BM25_AVG_LEN: z.coerce
-    .number()
-    .min(1)
-    .max(1_000_000)
+  BM25_AVG_LEN: numberSetting({ min: 1, max: 1_000_000, whole: false })
     .default(128)
     .describe('Expected mean length of a child in words; fixed once the collection exists.'),
 });

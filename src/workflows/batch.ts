@@ -1,7 +1,7 @@
 import { ActivityFailure, ApplicationFailure, isCancellation, proxyActivities } from '@temporalio/workflow';
 import { ATTEMPT_ENDS } from '../errors.ts';
 import type { Activities, BatchEnd, BatchInput } from '../job/job.ts';
-import { haltingFault } from './halting.ts';
+import { runActivity } from './activity.ts';
 import { workOptions } from './options.ts';
 
 /**
@@ -14,21 +14,16 @@ import { workOptions } from './options.ts';
 export async function batch(input: BatchInput): Promise<BatchEnd> {
   const { specification } = input.job;
   const { reconcileBatch } = proxyActivities<Activities>(workOptions(specification));
-  for (let tries = 1; ; tries++) {
-    try {
-      const result = await reconcileBatch(input);
-      return { ...result, attempts: result.attempts + tries - 1 };
-    } catch (error) {
-      if (isCancellation(error)) throw error;
-      const fault = haltingFault(error);
-      if (fault !== null) return { halted: fault.code };
-      if (tries > specification.maxRetries) {
-        const reason = error instanceof ActivityFailure ? error.cause?.message : String(error);
-        throw ApplicationFailure.nonRetryable(
-          `Batch ${input.batch} failed ${tries} times, the last time with: ${reason}`,
-          ATTEMPT_ENDS.batchFailed,
-        );
-      }
-    }
+  try {
+    const end = await runActivity(specification.maxRetries, () => reconcileBatch(input));
+    if ('halted' in end) return { halted: end.halted.code };
+    return { ...end.result, attempts: end.result.attempts + end.runs - 1 };
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    const reason = error instanceof ActivityFailure ? error.cause?.message : String(error);
+    throw ApplicationFailure.nonRetryable(
+      `Batch ${input.batch} failed ${specification.maxRetries + 1} times, the last time with: ${reason}`,
+      ATTEMPT_ENDS.batchFailed,
+    );
   }
 }

@@ -22,7 +22,7 @@ import type {
 import { drained, halted, pause, progress, resume, setPaused } from '../job/messages.ts';
 import type { MigrationProgress } from '../job/messages.ts';
 import { addTotals, NO_TOTALS, type Totals } from '../job/outcome.ts';
-import { haltingFault } from './halting.ts';
+import { runActivity } from './activity.ts';
 import { LedgerMirror } from './mirror.ts';
 import { workOptions } from './options.ts';
 import { partition } from './partition.ts';
@@ -125,7 +125,8 @@ class Migration {
     this.#phase = 'ended';
     this.#mirrorState();
     await this.#mirror?.finish(this.#input.specification.patienceMs);
-    return { jobId: this.#jobId, status, plan: this.#plan, totals: this.#closed };
+    const { collection = null, notes = [] } = this.#preparation ?? {};
+    return { jobId: this.#jobId, status, collection, notes, plan: this.#plan, totals: this.#closed };
   }
 
   async #partition(plan: PartitionPlan): Promise<void> {
@@ -174,13 +175,9 @@ class Migration {
   async #untilItWorks<T>(activity: () => Promise<T>): Promise<T> {
     for (;;) {
       await condition(() => this.#pauseReason === null);
-      try {
-        return await activity();
-      } catch (error) {
-        const fault = haltingFault(error);
-        if (fault === null) throw error;
-        this.#pause(fault.code, fault.message);
-      }
+      const end = await runActivity(this.#input.specification.maxRetries, activity);
+      if ('result' in end) return end.result;
+      this.#pause(end.halted.code, end.halted.message);
     }
   }
 

@@ -14,8 +14,8 @@ import type { Activities, BatchEnd, BatchPlan, JobContext, PartitionPlan } from 
 import { drained, halted, partitionProgress, setPaused } from '../job/messages.ts';
 import { addTotals, NO_TOTALS, totalsOf } from '../job/outcome.ts';
 import type { BatchReport, Outcome, Totals } from '../job/outcome.ts';
+import { runActivity } from './activity.ts';
 import { batch } from './batch.ts';
-import { haltingFault } from './halting.ts';
 import { LedgerMirror } from './mirror.ts';
 import { workOptions } from './options.ts';
 
@@ -121,14 +121,12 @@ class Partition {
     const { specification } = this.#job;
     const { planBatches } = proxyActivities<Activities>(workOptions(specification));
     for (;;) {
-      try {
-        return await planBatches({ specification, partition: this.#input.partition });
-      } catch (error) {
-        const fault = haltingFault(error);
-        if (fault === null) throw error;
-        await this.#halt(fault.code);
-        await condition(() => !this.#paused);
-      }
+      const planned = await runActivity(specification.maxRetries, () =>
+        planBatches({ specification, partition: this.#input.partition }),
+      );
+      if ('result' in planned) return planned.result;
+      await this.#halt(planned.halted.code);
+      await condition(() => !this.#paused);
     }
   }
 

@@ -8,6 +8,8 @@ import { createTable, distinctRows, insertRows } from '../support/rows.ts';
 const ROWS = 5_000;
 const LATENCY_MS = 2_500;
 const KILL_EVERY_MS = 10_000;
+/** PENDING_ACTIVITY_STATE_STARTED in Temporal's interface. */
+const STARTED = 2;
 
 let lab: Lab;
 before(async () => {
@@ -87,8 +89,8 @@ async function holderOfBatch(): Promise<number | undefined> {
       .describe()
       .catch(() => null);
     const [activity] = description?.raw.pendingActivities ?? [];
-    // 2: started, not waiting for its next attempt.
-    if (activity?.state === 2) return Number(activity.lastWorkerIdentity?.split('@')[0]);
+    // Started, that is, and not waiting for its next attempt.
+    if (Number(activity?.state) === STARTED) return Number(activity?.lastWorkerIdentity?.split('@')[0]);
   }
   return undefined;
 }

@@ -24,7 +24,7 @@ async function run<T>(
   const specification = fakeSpecification({ heartbeatIntervalMs: 20, ...changes });
   const outcome: { result?: T; error?: unknown } = {};
   try {
-    outcome.result = (await environment.run(() => runAttempt(specification, work))) as T;
+    outcome.result = await environment.run(() => runAttempt(specification, work));
   } catch (error) {
     outcome.error = error;
   }

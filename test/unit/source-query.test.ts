@@ -194,11 +194,11 @@ describe('settings', () => {
 
   it('say of each problem what was expected', () => {
     assert.deepEqual(problems(sourceSettings, { ...NEEDED, MYSQL_PORT: 'x', MYSQL_TLS: 'yes' }), [
-      'MYSQL_PORT: expected a port number from 1 to 65535',
+      'MYSQL_PORT: expected a whole number from 1 to 65535',
       'MYSQL_TLS: expected disabled, required or verify',
     ]);
     assert.deepEqual(problems(sourceSettings, { ...NEEDED, MYSQL_PORT: '70000', MYSQL_POOL_SIZE: '1.5' }), [
-      'MYSQL_PORT: expected a port number from 1 to 65535',
+      'MYSQL_PORT: expected a whole number from 1 to 65535',
       'MYSQL_POOL_SIZE: expected a whole number from 1 to 1000',
     ]);
     const found = problems(tableSettings, {
