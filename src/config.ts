@@ -100,7 +100,12 @@ export function readEnvironment(options: { useStack?: boolean } = {}): Environme
     }
     return { values, warnings, isStack: false };
   }
-  return { values: { ...values, ...stack }, warnings, isStack: true };
+  // Nothing of another place may mix with the stack: no key, TLS or ledger of production.
+  const places = new Set([...Object.keys(serviceSettings.shape), ...Object.keys(ledgerSettings.shape)]);
+  const kept = Object.entries(values).filter(
+    ([name]) => name in specificationSettings.shape || !(places.has(name) || name.startsWith('TEMPORAL_')),
+  );
+  return { values: { ...Object.fromEntries(kept), ...stack }, warnings, isStack: true };
 }
 
 /** Addresses and secrets of the four services. */

@@ -4,7 +4,7 @@ import { numberSetting } from './number-setting.ts';
 /** How jobs are cut and repeated; the keys are the names of the environment variables. */
 export const jobSettings = z.object({
   BATCH_SIZE: numberSetting({ min: 1, max: 1_000 }).default(100).describe('Records of a batch.'),
-  MAX_WORKERS: numberSetting({ min: 1, max: 1_000 })
+  MAX_WORKERS: numberSetting({ min: 1, max: 500 })
     .default(5)
     .describe('Concurrency of new jobs: batches in hand at once over all worker processes.'),
   MAX_RETRIES: numberSetting({ min: 0, max: 100 })

@@ -53,11 +53,24 @@ export async function runWorker(environment: Environment): Promise<void> {
         }),
       );
     }
-    await Promise.all(workers.map((worker) => worker.run()));
+    await runTogether(workers);
   } finally {
     await connection.close();
     await services.close();
   }
+}
+
+/** Runs the workers until a signal; if one fails, the others shut down too, so that no half of a worker lives on. */
+async function runTogether(workers: readonly Worker[]): Promise<void> {
+  const runs = workers.map(async (worker) => {
+    try {
+      await worker.run();
+    } finally {
+      for (const other of workers) if (other.getState() === 'RUNNING') other.shutdown();
+    }
+  });
+  const failed = (await Promise.allSettled(runs)).find(({ status }) => status === 'rejected');
+  if (failed?.status === 'rejected') throw failed.reason;
 }
 
 /** The bundle that the build made, or the sources in development. */

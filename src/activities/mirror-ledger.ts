@@ -4,6 +4,9 @@ import { Fault } from '../errors.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Source, TableSpec } from '../source/source.ts';
 
+/** An attempt has 10 s; the ids, for reference only, may take this much of it. */
+const MAX_SCAN_MS = 3_000;
+
 /** More ids than a batch plans for are not listed: the column is for reference only. */
 const MAX_IDS = 2_000;
 
@@ -18,7 +21,8 @@ export async function mirrorLedger(
 ): Promise<void> {
   const signal = Context.current().cancellationSignal;
   try {
-    const recordIds = await scanRecordIds(source, table, update, signal);
+    const scanning = AbortSignal.any([signal, AbortSignal.timeout(MAX_SCAN_MS)]);
+    const recordIds = await scanRecordIds(source, table, update, scanning);
     await ledger.apply(update, recordIds, signal);
   } catch (error) {
     const code = error instanceof Fault ? error.code : 'unexpected';
@@ -42,7 +46,7 @@ async function scanRecordIds(
       const ids = await source.ids(table, range, MAX_IDS, signal);
       recordIds.set(report.batch, ids.map(String));
     } catch {
-      // For reference only: an outage of the source must not hold up the ledger.
+      // An outage of the source, or a slow one, must not hold up the ledger.
       return recordIds;
     }
   }

@@ -49,11 +49,12 @@ async function* scanIds(
   limit: number | null,
 ): AsyncGenerator<bigint[]> {
   let { after } = range;
+  const reading = AbortSignal.any([attempt.signal, attempt.stop]);
   let left = limit ?? Infinity;
   while (left > 0 && after < range.upTo) {
     const rest = { after, upTo: range.upTo };
     const count = Math.min(left, IDS_PER_PAGE);
-    const ids = await persist(attempt, () => source.ids(table, rest, count, attempt.signal));
+    const ids = await persist(attempt, () => source.ids(table, rest, count, reading));
     attempt.stop.throwIfAborted();
     yield ids;
     const last = ids.at(-1);

@@ -10,7 +10,10 @@ export function progressLine(snapshot: Snapshot, pace: Pace): string {
   const { plan, totals } = snapshot;
   if (snapshot.status === 'unknown') return silence(snapshot);
   if (snapshot.status === 'paused') return pc.yellow(`paused: ${pauseSentence(snapshot)}`);
-  if (plan === null || totals === null) return `${snapshot.phase ?? 'starting'} …`;
+  const waits = snapshot.waits.map(({ reason, count: waiting }) =>
+    pc.yellow(`${waiting} waiting: ${reason}`),
+  );
+  if (plan === null || totals === null) return [`${snapshot.phase ?? 'starting'} …`, ...waits].join(' · ');
   const batches = totals.completedBatches + totals.failedBatches + totals.cancelledBatches;
   const share = plan.records === 0 ? 1 : Math.min(1, totals.records / plan.records);
   const filled = Math.round(share * BAR_WIDTH);
@@ -26,7 +29,7 @@ export function progressLine(snapshot: Snapshot, pace: Pace): string {
     ...(eta === null ? [] : [`ETA ${formatDuration(eta)}`]),
     ...(totals.failed > 0 ? [pc.red(`${count(totals.failed)} failed`)] : []),
     ...(snapshot.workers?.length === 0 ? [pc.yellow('no worker polls: start one with `ferry worker`')] : []),
-    ...snapshot.waits.map(({ reason, batches: waiting }) => pc.yellow(`${waiting} waiting: ${reason}`)),
+    ...snapshot.waits.map(({ reason, count: waiting }) => pc.yellow(`${waiting} waiting: ${reason}`)),
   ];
   return parts.join(' · ');
 }
@@ -36,6 +39,7 @@ export function summary(snapshot: Snapshot): string {
   const { plan, totals } = snapshot;
   const lines = [`${snapshot.name}: ${snapshot.status} (job ${snapshot.jobId})`];
   if (snapshot.pauseReason !== null) lines.push(`  paused: ${pauseSentence(snapshot)}`);
+  if (snapshot.failure !== null) lines.push(`  failed before the first batch: ${snapshot.failure}`);
   if (snapshot.collection !== null) lines.push(`  collection ${snapshot.collection}`);
   for (const note of snapshot.notes) lines.push(`  note: ${note}`);
   if (plan !== null && totals !== null) {
@@ -55,8 +59,8 @@ export function summary(snapshot: Snapshot): string {
   if (snapshot.isOpen && snapshot.unmirrored !== null && snapshot.unmirrored > 0) {
     lines.push(`  ledger   ${count(snapshot.unmirrored)} reports behind`);
   }
-  for (const { reason, since, batches } of snapshot.waits) {
-    lines.push(`  waiting  ${batches} batches for ${reason} since ${since}`);
+  for (const { reason, since, count: waiting } of snapshot.waits) {
+    lines.push(`  waiting  ${waiting} for ${reason} since ${since}`);
   }
   if (snapshot.status === 'unknown') lines.push(`  ${silence(snapshot)}`);
   else if (snapshot.isOpen && snapshot.workers?.length === 0)

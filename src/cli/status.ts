@@ -1,8 +1,8 @@
 import { Command } from 'commander';
-import { snapshotMigration, type Snapshot } from '../client/snapshot.ts';
+import { snapshotMigration } from '../client/snapshot.ts';
 import { ledgerJob } from '../client/ledger-job.ts';
 import { summary } from './render.ts';
-import { withSession, type CommonFlags, type Session } from './session.ts';
+import { withSession, type CommonFlags } from './session.ts';
 
 /** `ferry status` */
 export function statusCommand(): Command {
@@ -15,7 +15,7 @@ export function statusCommand(): Command {
     .action((name: string | undefined, options: CommonFlags) =>
       withSession(options, name, async (session) => {
         const snapshot = await snapshotMigration(session.client, session.name);
-        const ledger = snapshot.status === 'unknown' ? await mirrored(session, snapshot) : null;
+        const ledger = snapshot.status === 'unknown' ? await ledgerJob(session.environment, snapshot) : null;
         if (options.json === true) console.log(JSON.stringify({ ...snapshot, ledger }));
         else {
           console.log(summary(snapshot));
@@ -27,8 +27,4 @@ export function statusCommand(): Command {
         }
       }),
     );
-}
-
-async function mirrored({ environment }: Session, { jobId }: Snapshot): ReturnType<typeof ledgerJob> {
-  return ledgerJob(environment, jobId);
 }

@@ -5,15 +5,17 @@ import type { BatchHeartbeat, JobStatus, MigrationResult, PauseReason, PlanSize 
 import { partitionProgress, progress } from '../job/messages.ts';
 import type { MigrationProgress } from '../job/messages.ts';
 import { addTotals, type Totals } from '../job/outcome.ts';
+import { isFaultCode } from '../errors.ts';
 import { notOpen } from './control.ts';
 
-/** A service that batches in hand wait for. */
+/** What activities wait for. */
 export interface Wait {
   /** A fault code, or `rate_budget`. */
   readonly reason: string;
   /** ISO 8601: the longest of these waits. */
   readonly since: string;
-  readonly batches: number;
+  /** Activities that wait: batches in hand, planning, or the ledger's mirror. */
+  readonly count: number;
 }
 
 /** A worker, as the server has seen it last. */
@@ -34,6 +36,8 @@ export interface Snapshot {
   readonly isOpen: boolean;
   readonly pauseReason: PauseReason | null;
   readonly pauseDetail: string | null;
+  /** Why it failed before its first batch; null if it did not. */
+  readonly failure: string | null;
   readonly phase: MigrationProgress['phase'] | null;
   /** ISO 8601. */
   readonly startedAt: string;
@@ -79,7 +83,7 @@ export async function snapshotMigration(client: Client, name: string, timeoutMs 
     within(client, timeoutMs, () => handle.query(progress)),
   ]);
   if (answer === null) return { ...base, workers };
-  return { ...base, workers, ...(await openSnapshot(client, answer, timeoutMs)) };
+  return { ...base, workers, ...(await openSnapshot(client, workflowId, answer, timeoutMs)) };
 }
 
 /** A long poll lasts a minute; a worker that has not polled for longer is gone. */
@@ -92,6 +96,7 @@ const NOTHING_KNOWN = {
   status: 'unknown',
   pauseReason: null,
   pauseDetail: null,
+  failure: null,
   phase: null,
   collection: null,
   notes: [],
@@ -108,12 +113,13 @@ async function ended(handle: WorkflowHandle, status: string): Promise<Partial<Sn
   if (status === 'TIMED_OUT') return { status: 'timed_out' };
   if (status !== 'COMPLETED') return { status: status === 'CANCELLED' ? 'cancelled' : 'failed' };
   const result = (await handle.result()) as MigrationResult;
-  const { collection, notes, plan, totals } = result;
-  return { status: result.status, phase: 'ended', collection, notes, plan, totals };
+  const { status: own, failure, collection, notes, plan, totals } = result;
+  return { status: own, phase: 'ended', failure, collection, notes, plan, totals };
 }
 
 async function openSnapshot(
   client: Client,
+  migrationId: string,
   answer: MigrationProgress,
   timeoutMs: number,
 ): Promise<Partial<Snapshot>> {
@@ -124,8 +130,10 @@ async function openSnapshot(
   );
   const known = partitions.filter((partition) => partition !== null);
   const batchesInHand = known.flatMap(({ batch }) => (batch === null ? [] : [batch]));
-  const heartbeats = await Promise.all(
-    batchesInHand.map((id) => within(client, timeoutMs, () => lastHeartbeat(client, id))),
+  const waits = await Promise.all(
+    [migrationId, ...answer.open, ...batchesInHand].map((id) =>
+      within(client, timeoutMs, () => waitsOf(client, id)),
+    ),
   );
   return {
     status: answer.status,
@@ -135,17 +143,28 @@ async function openSnapshot(
     collection: answer.collection,
     notes: answer.notes,
     plan: answer.plan,
-    totals: known.reduce((sum, { totals }) => addTotals(sum, totals), answer.closed),
+    // A sum without those that did not answer would seem to go back.
+    totals:
+      known.length < partitions.length
+        ? null
+        : known.reduce((sum, { totals }) => addTotals(sum, totals), answer.closed),
     batchesInHand,
-    waits: summarise(heartbeats.flatMap((heartbeat) => heartbeat?.waiting ?? [])),
+    waits: summarise(waits.flatMap((own) => own ?? [])),
     unmirrored: known.reduce((sum, { unmirrored }) => sum + unmirrored, 0),
   };
 }
 
-async function lastHeartbeat(client: Client, workflowId: string): Promise<BatchHeartbeat | null> {
+/** What the pending activities of a workflow say in their heartbeats, and why the ledger's mirror failed last. */
+async function waitsOf(client: Client, workflowId: string): Promise<{ reason: string; since: string }[]> {
   const { raw } = await client.workflow.getHandle(workflowId).describe();
-  const payload = raw.pendingActivities?.[0]?.heartbeatDetails?.payloads?.[0];
-  return payload == null ? null : defaultPayloadConverter.fromPayload<BatchHeartbeat>(payload);
+  return (raw.pendingActivities ?? []).flatMap(({ heartbeatDetails, lastFailure, lastStartedTime }) => {
+    const payload = heartbeatDetails?.payloads?.[0];
+    const heartbeat = payload == null ? null : defaultPayloadConverter.fromPayload<BatchHeartbeat>(payload);
+    if (heartbeat !== null) return heartbeat.waiting ?? [];
+    const reason = lastFailure?.applicationFailureInfo?.type ?? '';
+    const since = new Date(Number(lastStartedTime?.seconds ?? 0) * 1_000).toISOString();
+    return isFaultCode(reason) ? [{ reason, since }] : [];
+  });
 }
 
 function summarise(waits: readonly { reason: string; since: string }[]): Wait[] {
@@ -153,7 +172,7 @@ function summarise(waits: readonly { reason: string; since: string }[]): Wait[] 
   return [...byReason].map(([reason, same]) => ({
     reason,
     since: same.map(({ since }) => since).sort()[0] ?? '',
-    batches: same.length,
+    count: same.length,
   }));
 }
 

@@ -5,6 +5,9 @@ import { migrationWorkflowId, TASK_QUEUE, WORKFLOW_TYPES } from '../job/job.ts';
 import type { MigrationInput } from '../job/job.ts';
 import { differingFields } from '../job/specification.ts';
 
+/** A slash would make the workflow id that of a part of another job. */
+const NAME = /^(?! )[^/\p{Cc}]{1,200}(?<! )$/u;
+
 /** The job of that name is open already; the command exits 2 and shows the run. */
 export class AlreadyOpenError extends Error {
   override readonly name = 'AlreadyOpenError';
@@ -27,6 +30,11 @@ export async function startMigration(
   input: MigrationInput,
   options: { attach?: boolean } = {},
 ): Promise<{ jobId: string; isNew: boolean }> {
+  if (!NAME.test(input.name)) {
+    throw new InputError([
+      '--name: expected 1 to 200 characters without slashes, spaces at the ends and control characters.',
+    ]);
+  }
   const workflowId = migrationWorkflowId(input.name);
   try {
     const handle = await client.workflow.start(WORKFLOW_TYPES.migration, {

@@ -40,6 +40,8 @@ export interface MigrationResult {
   /** UUID of the job: the first execution run id of the root. */
   readonly jobId: string;
   readonly status: 'completed' | 'failed' | 'cancelled';
+  /** Why the job failed before its first batch; null if it did not. */
+  readonly failure: string | null;
   /** The concrete collection; null if the job ended before it was prepared. */
   readonly collection: string | null;
   /** Sentences for the operator, from preparing the collection. */
@@ -87,8 +89,14 @@ export interface JobContext {
 /** What a batch reports when its activity has ended well. */
 export type BatchResult = Omit<Outcome, 'batch' | 'sequence' | 'status' | 'startedAt' | 'endedAt'>;
 
+/** A fault that only a person can mend; its message names settings and differences, never content. */
+export interface HaltingFault {
+  readonly code: FaultCode;
+  readonly message: string;
+}
+
 /** How a batch workflow ends: with a result, or at a fault that pauses the job. */
-export type BatchEnd = BatchResult | { readonly halted: FaultCode };
+export type BatchEnd = BatchResult | { readonly halted: HaltingFault };
 
 /** What prepareTarget found. */
 export interface Preparation {

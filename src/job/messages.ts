@@ -1,6 +1,5 @@
 import { defineQuery, defineSignal } from '@temporalio/workflow';
-import type { FaultCode } from '../errors.ts';
-import type { JobStatus, PauseReason, PlanSize } from './job.ts';
+import type { HaltingFault, JobStatus, PauseReason, PlanSize } from './job.ts';
 import type { Totals } from './outcome.ts';
 
 /** To the root: start no further batch; batches in hand end normally. */
@@ -16,7 +15,7 @@ export interface PauseState {
 export const setPaused = defineSignal<[PauseState]>('setPaused');
 
 /** Partition to root: a batch met a fault that only a person can mend. */
-export const halted = defineSignal<[{ readonly code: FaultCode; readonly epoch: number }]>('halted');
+export const halted = defineSignal<[HaltingFault & { readonly epoch: number }]>('halted');
 /** Partition to root: my last batch has ended, only the ledger is behind; take my slot. */
 export const drained = defineSignal<[{ readonly partition: number }]>('drained');
 

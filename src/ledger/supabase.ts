@@ -7,7 +7,7 @@ import type { Ledger, LedgerJob } from './ledger.ts';
 import type { LedgerSettings } from './settings.ts';
 
 /** A request without an answer for this long counts as an outage. */
-const REQUEST_TIMEOUT_MS = 30_000;
+const REQUEST_TIMEOUT_MS = 5_000;
 
 /** Ids are cast to text, since JSON.parse rounds integers above 2^53. */
 const JOB_COLUMNS = `id::text, name, status, created_at, updated_at, total_batches, completed_batches, failed_batches,

@@ -129,9 +129,10 @@ export function reusableVectors(
   texts: ReadonlyMap<string, string>,
 ): Map<string, string> {
   const byText = new Map<string, string>();
-  for (const { id, checksum } of heads) {
+  for (const { id, type, checksum } of heads) {
     const text = texts.get(id);
-    if (checksum !== null && text !== undefined) byText.set(text, id);
+    // A parent may have the text of its only child, but it has no vector.
+    if (type === 'child' && checksum !== null && text !== undefined) byText.set(text, id);
   }
   const needed = change.writes.flatMap(({ vectorOf }) => (vectorOf === null ? [] : [vectorOf]));
   return new Map(needed.flatMap((text) => (byText.has(text) ? [[text, byText.get(text) as string]] : [])));

@@ -35,12 +35,17 @@ export async function persist<T>(attempt: Attempt, call: () => Promise<T>): Prom
       if (tries > 0) attempt.waiting(null);
       return result;
     } catch (error) {
-      if (!(error instanceof Fault) || error.kind !== 'transient') throw error;
-      if (Date.now() - begin > attempt.patienceMs) {
+      const left = begin + attempt.patienceMs - Date.now();
+      if (!(error instanceof Fault) || error.kind !== 'transient') {
+        // The service is back, even if it refuses this call.
+        if (tries > 0) attempt.waiting(null);
+        throw error;
+      }
+      if (left <= 0) {
         throw new Fault('patience_exhausted', error.code, { cause: error });
       }
       attempt.waiting(error.code);
-      await pause(attempt, error.retryAfterMs ?? backoff(tries));
+      await pause(attempt, Math.min(error.retryAfterMs ?? backoff(tries), left));
     }
   }
 }

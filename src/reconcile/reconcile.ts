@@ -3,7 +3,15 @@ import { chunk, type ChunkingOptions } from '../chunking/chunker.ts';
 import type { Embedder } from '../embedding/embedder.ts';
 import type { FaultCode } from '../errors.ts';
 import type { IdRange, Source, SourceRow, TableSpec } from '../source/source.ts';
-import type { Bm25Options, PointHead, PointOwner, PointWrite, Target } from '../target/target.ts';
+import type {
+  Bm25Options,
+  PointHead,
+  PointOwner,
+  PointPage,
+  PointWrite,
+  ScanCursor,
+  Target,
+} from '../target/target.ts';
 import type { EmbeddingModel } from '../embedding/embedder.ts';
 import { changesOf, desiredPoints, isExact, reusableVectors } from './diff.ts';
 import type { Expectation, RecordChange } from './diff.ts';
@@ -13,6 +21,8 @@ import { persist, type Attempt } from './patience.ts';
 
 /** Rows of a page: enough for one embedding request of ordinary rows, little enough to hold in memory. */
 const PAGE = { maxRows: 1_000, maxBytes: 4 * 1024 * 1024 };
+/** Points that one call writes or deletes; each call may be repeated and counts as progress. */
+const POINTS_PER_CALL = 256;
 /** A range that is still inexact after this many passes is changed by somebody else faster than we can write. */
 const MAX_PASSES = 3;
 
@@ -82,6 +92,8 @@ class Reconciliation {
   readonly #services: ReconcileServices;
   readonly #attempt: Attempt;
   readonly #embedding: BatchEmbedding;
+  /** Reads end at a request to stop; writes and paid requests are completed. */
+  readonly #reading: AbortSignal;
   /** Of every record read, in ascending order; what the final scan compares with. */
   #expected = new Map<bigint, Expectation>();
   readonly #written = new Set<bigint>();
@@ -95,6 +107,7 @@ class Reconciliation {
     this.#services = services;
     this.#attempt = attempt;
     this.#embedding = new BatchEmbedding(services.embedder, input.model, attempt);
+    this.#reading = AbortSignal.any([attempt.signal, attempt.stop]);
   }
 
   /** @returns whether anything was written or deleted */
@@ -106,9 +119,7 @@ class Reconciliation {
     let after = range.after;
     for (;;) {
       const rest = { after, upTo: range.upTo };
-      const page = await this.#persist(() =>
-        this.#services.source.page(table, rest, PAGE, this.#attempt.signal),
-      );
+      const page = await this.#persist(() => this.#services.source.page(table, rest, PAGE, this.#reading));
       const isLast = page.upTo >= range.upTo;
       await this.#reconcilePage(page.rows, { after, upTo: isLast ? this.#input.pointsUpTo : page.upTo });
       if (isLast) return this.#pointsWritten + this.#pointsDeleted > before;
@@ -120,7 +131,10 @@ class Reconciliation {
   /** Scans the whole range again and compares every record that should be right by now. */
   async isExact(): Promise<boolean> {
     const { range, pointsUpTo } = this.#input;
-    const heads = await this.#headsByRecord({ after: range.after, upTo: pointsUpTo });
+    const heads = new Map([...this.#expected.keys()].map((id): [bigint, PointHead[]] => [id, []]));
+    await this.#scan({ after: range.after, upTo: pointsUpTo }, (head) =>
+      heads.get(head.recordId)?.push(head),
+    );
     return [...this.#expected.values()].every(
       (expected) =>
         this.#failed.has(expected.recordId) || isExact(expected, heads.get(expected.recordId) ?? []),
@@ -152,18 +166,25 @@ class Reconciliation {
   }
 
   async #reconcilePage(rows: readonly SourceRow[], range: IdRange): Promise<void> {
-    const heads = await this.#headsByRecord(range);
+    const heads = new Map(rows.map(({ id }): [bigint, PointHead[]] => [id, []]));
+    // Points without a row in this page may be any number: they are dealt with page by page.
+    let others: PointHead[] = [];
+    await this.#scan(
+      range,
+      (head) => (heads.get(head.recordId) ?? others).push(head),
+      async () => {
+        await this.#reconcileOrphans(others);
+        others = [];
+      },
+    );
     const changed: { row: SourceRow; expected: Expectation; heads: readonly PointHead[] }[] = [];
     for (const row of rows) {
       const expected = this.#expect(row);
       const own = heads.get(row.id) ?? [];
-      heads.delete(row.id);
       if (row.refused !== null) this.#failed.set(row.id, row.refused);
       else if (!isExact(expected, own)) changed.push({ row, expected, heads: own });
     }
     await this.#apply(changed);
-    // What is left has points but no row in this page.
-    await this.#reconcileOrphans(heads);
   }
 
   #expect(row: SourceRow): Expectation {
@@ -189,12 +210,13 @@ class Reconciliation {
     const texts: ReadonlyMap<string, string> =
       existing.length === 0
         ? new Map<string, string>()
-        : await this.#persist(() => target.texts(owner.collection, existing, this.#attempt.signal));
+        : await this.#persist(() => target.texts(owner.collection, existing, this.#reading));
     const changes: RecordChange[] = [];
     const reusable = new Map<string, string>();
     for (const { row, expected, heads } of changed) {
       const parents = expected.checksum === null ? [] : await chunk(row.content ?? '', chunking, yieldNow);
       this.#attempt.progressed();
+      this.#attempt.stop.throwIfAborted();
       const change = changesOf(row.id, desiredPoints(owner.source, expected, parents), heads, texts);
       changes.push(change);
       for (const [text, id] of reusableVectors(change, heads, texts)) reusable.set(text, id);
@@ -207,11 +229,7 @@ class Reconciliation {
   async #reuse(reusable: ReadonlyMap<string, string>): Promise<Map<string, readonly number[]>> {
     if (reusable.size === 0) return new Map();
     const byId = await this.#persist(() =>
-      this.#services.target.vectors(
-        this.#input.owner.collection,
-        [...reusable.values()],
-        this.#attempt.signal,
-      ),
+      this.#services.target.vectors(this.#input.owner.collection, [...reusable.values()], this.#reading),
     );
     return new Map(
       [...reusable].flatMap(([text, id]) => {
@@ -256,9 +274,9 @@ class Reconciliation {
     const stale = ready.flatMap((change) => change.stale);
     const { owner, jobId, bm25 } = this.#input;
     const { target } = this.#services;
-    if (writes.length > 0) {
-      await this.#persist(() => target.write(owner, jobId, bm25, writes, this.#attempt.signal));
-      this.#pointsWritten += writes.length;
+    for (const some of inSlices(writes)) {
+      await this.#persist(() => target.write(owner, jobId, bm25, some, this.#attempt.signal));
+      this.#pointsWritten += some.length;
     }
     // Only after the writes: a crash in between leaves points of another checksum, which the next diff finds.
     await this.#delete(stale);
@@ -266,35 +284,52 @@ class Reconciliation {
     return waiting;
   }
 
-  async #reconcileOrphans(heads: ReadonlyMap<bigint, readonly PointHead[]>): Promise<void> {
-    if (heads.size === 0) return;
+  async #reconcileOrphans(heads: readonly PointHead[]): Promise<void> {
+    if (heads.length === 0) return;
     const { table, prune } = this.#input;
-    const existing = await this.#persist(() =>
-      this.#services.source.existing(table, [...heads.keys()], this.#attempt.signal),
-    );
-    const orphans = [...heads].filter(([recordId]) => !existing.has(recordId));
-    for (const [recordId] of orphans) this.#orphans.add(recordId);
-    if (prune) await this.#delete(orphans.flatMap(([, points]) => points.map(({ id }) => id)));
+    const ids = [...new Set(heads.map(({ recordId }) => recordId))];
+    const existing = await this.#persist(() => this.#services.source.existing(table, ids, this.#reading));
+    const orphans = heads.filter(({ recordId }) => !existing.has(recordId));
+    for (const { recordId } of orphans) this.#orphans.add(recordId);
+    if (prune) await this.#delete(orphans.map(({ id }) => id));
   }
 
   async #delete(pointIds: readonly string[]): Promise<void> {
-    if (pointIds.length === 0) return;
     const { collection } = this.#input.owner;
-    await this.#persist(() => this.#services.target.delete(collection, pointIds, this.#attempt.signal));
-    this.#pointsDeleted += pointIds.length;
+    for (const some of inSlices(pointIds)) {
+      await this.#persist(() => this.#services.target.delete(collection, some, this.#attempt.signal));
+      this.#pointsDeleted += some.length;
+    }
   }
 
-  async #headsByRecord(range: IdRange): Promise<Map<bigint, PointHead[]>> {
+  /** Visits all points of the range, and says when a page is through. */
+  async #scan(
+    range: IdRange,
+    visit: (head: PointHead) => void,
+    endOfPage: () => Promise<void> = async () => undefined,
+  ): Promise<void> {
     const { owner, table } = this.#input;
-    const heads = await this.#persist(() =>
-      this.#services.target.scan(owner, range, table.payloadColumns, this.#attempt.signal),
-    );
-    return Map.groupBy(heads, ({ recordId }) => recordId);
+    let cursor: ScanCursor | null = null;
+    do {
+      const from: ScanCursor | null = cursor;
+      const page: PointPage = await this.#persist(() =>
+        this.#services.target.scan(owner, range, table.payloadColumns, from, this.#reading),
+      );
+      page.heads.forEach(visit);
+      await endOfPage();
+      cursor = page.next;
+    } while (cursor !== null);
   }
 
   #persist<T>(call: () => Promise<T>): Promise<T> {
     return persist(this.#attempt, call);
   }
+}
+
+function inSlices<T>(items: readonly T[]): T[][] {
+  return Array.from({ length: Math.ceil(items.length / POINTS_PER_CALL) }, (_, k) =>
+    items.slice(k * POINTS_PER_CALL, (k + 1) * POINTS_PER_CALL),
+  );
 }
 
 function textsOf(change: RecordChange): string[] {

@@ -96,13 +96,13 @@ export function withoutContent(message: string): string {
   return safe.replace(/\s+/g, ' ').trim().slice(0, MAX_DETAIL);
 }
 
-/** Retry-After as seconds or as a date; null if absent or unreadable. */
+/** Retry-After as seconds or as a date; null if absent, unreadable or not in the future. */
 function delay(header: string | null): number | null {
   if (header === null) {
     return null;
   }
   const ms = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - Date.now();
-  return Number.isFinite(ms) ? Math.max(0, ms) : null;
+  return Number.isFinite(ms) && ms > 0 ? ms : null;
 }
 
 /** @returns why no whole reply came, or null if `error` is something else */

@@ -72,7 +72,15 @@ export function pointHash(payload: Payload, copiedColumns: readonly string[]): s
 
 /** The payload keys that a {@link PointHead} needs, as paths of Qdrant. */
 export function headPaths(copiedColumns: readonly string[]): string[] {
-  return ['summary_id', 'checksum', 'point_count', 'member_code', 'collection_ids', ...copiedColumns].map(
+  return [
+    'summary_id',
+    'type',
+    'checksum',
+    'point_count',
+    'member_code',
+    'collection_ids',
+    ...copiedColumns,
+  ].map(
     // Unquoted, a dot or bracket in a name would lead into an object.
     (key) => (/^[\w-]+$/.test(key) ? key : `"${key}"`),
   );
@@ -88,6 +96,7 @@ export function pointHead(id: string, payload: Payload, copiedColumns: readonly 
   return {
     id,
     recordId,
+    type: payload.type === 'parent' ? 'parent' : 'child',
     // '' marks a change that began and may not have ended.
     checksum: typeof payload.checksum === 'string' && payload.checksum !== '' ? payload.checksum : null,
     pointCount: pointCount === null ? null : Number(pointCount),

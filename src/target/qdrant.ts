@@ -11,7 +11,8 @@ export function createQdrantTarget(settings: TargetSettings): Target {
   const send = connect(settings);
   return {
     prepare: (spec, signal) => prepare(send, spec, signal),
-    scan: (owner, range, copiedColumns, signal) => scan(send, owner, range, copiedColumns, signal),
+    scan: (owner, range, copiedColumns, cursor, signal) =>
+      scan(send, owner, range, copiedColumns, cursor, signal),
     texts: (collection, pointIds, signal) => texts(send, collection, pointIds, signal),
     vectors: (collection, pointIds, signal) => vectors(send, collection, pointIds, signal),
     write: (owner, jobId, bm25, writes, signal) => write(send, owner, jobId, bm25, writes, signal),

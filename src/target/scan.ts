@@ -3,7 +3,7 @@ import type { IdRange } from '../source/source.ts';
 import type { Send } from './connection.ts';
 import { DENSE, headPaths, pointHead } from './payload.ts';
 import { scanBounds } from './scan-bounds.ts';
-import type { PointHead, PointOwner } from './target.ts';
+import type { PointOwner, PointPage, ScanCursor } from './target.ts';
 
 const SCAN_PAGE = 1_000;
 const TEXTS_PAGE = 500;
@@ -19,10 +19,11 @@ export async function scan(
   owner: PointOwner,
   range: IdRange,
   copiedColumns: readonly string[],
+  cursor: ScanCursor | null,
   signal: AbortSignal,
-): Promise<PointHead[]> {
+): Promise<PointPage> {
   if (range.after >= range.upTo) {
-    return [];
+    return { heads: [], next: null };
   }
   const bounds = scanBounds(range);
   const filter = {
@@ -31,31 +32,24 @@ export async function scan(
       ...(Object.keys(bounds).length === 0 ? [] : [{ key: 'summary_id', range: bounds }]),
     ],
   };
-  const heads: PointHead[] = [];
-  let offset: Schemas['ExtendedPointId'] | undefined;
-  do {
-    const page = await send(signal, (api, init) =>
-      api.scrollPoints(
-        {
-          collection_name: owner.collection,
-          filter,
-          limit: SCAN_PAGE,
-          with_payload: { include: headPaths(copiedColumns) },
-          with_vector: false,
-          ...(offset === undefined ? {} : { offset }),
-        },
-        init,
-      ),
-    );
-    for (const { id, payload } of page.points) {
-      const head = pointHead(String(id), payload ?? {}, copiedColumns);
-      if (head !== null && head.recordId > range.after && head.recordId <= range.upTo) {
-        heads.push(head);
-      }
-    }
-    offset = (page.next_page_offset as Schemas['ExtendedPointId'] | null | undefined) ?? undefined;
-  } while (offset !== undefined);
-  return heads;
+  const page = await send(signal, (api, init) =>
+    api.scrollPoints(
+      {
+        collection_name: owner.collection,
+        filter,
+        limit: SCAN_PAGE,
+        with_payload: { include: headPaths(copiedColumns) },
+        with_vector: false,
+        ...(cursor === null ? {} : { offset: cursor as Schemas['ExtendedPointId'] }),
+      },
+      init,
+    ),
+  );
+  const heads = page.points
+    .map(({ id, payload }) => pointHead(String(id), payload ?? {}, copiedColumns))
+    .filter((head) => head !== null)
+    .filter(({ recordId }) => recordId > range.after && recordId <= range.upTo);
+  return { heads, next: (page.next_page_offset as ScanCursor | null | undefined) ?? null };
 }
 
 /** Contract: {@link Target.texts}. */

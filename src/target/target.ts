@@ -34,6 +34,7 @@ export interface PointHead {
   /** UUID, hyphenated, lower case. */
   readonly id: string;
   readonly recordId: bigint;
+  readonly type: 'parent' | 'child';
   /** Null on a point whose vector and text may not belong together (an interrupted change). */
   readonly checksum: string | null;
   readonly pointCount: number | null;
@@ -41,6 +42,16 @@ export interface PointHead {
   readonly copied: Readonly<Record<string, PayloadValue>>;
   /** Associations that another job maintains; inherited by new points of the record. */
   readonly collectionIds: unknown;
+}
+
+/** Where a scan goes on; only the adapter knows what it means. */
+export type ScanCursor = string | number | bigint;
+
+/** Some of the points of a range. */
+export interface PointPage {
+  readonly heads: readonly PointHead[];
+  /** Null on the last page. */
+  readonly next: ScanCursor | null;
 }
 
 /** A point as it should be. */
@@ -103,13 +114,19 @@ export interface Target {
    * @throws Fault `target_incompatible`, naming each difference, before anything is written
    */
   prepare(spec: CollectionSpec, signal: AbortSignal): Promise<PreparedCollection>;
-  /** The owner's points whose record id lies in the range, exactly; in no order. */
+  /**
+   * A page of the owner's points whose record id lies in the range, exactly; in no order. Points that are deleted
+   * between two pages do not disturb the others.
+   *
+   * @param cursor the page before's `next`; null for the first page
+   */
   scan(
     owner: PointOwner,
     range: IdRange,
     copiedColumns: readonly string[],
+    cursor: ScanCursor | null,
     signal: AbortSignal,
-  ): Promise<PointHead[]>;
+  ): Promise<PointPage>;
   /** The texts of points that exist, by point id. */
   texts(collection: string, pointIds: readonly string[], signal: AbortSignal): Promise<Map<string, string>>;
   /** The dense vectors of points that have one, by point id. */

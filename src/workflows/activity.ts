@@ -1,11 +1,9 @@
-import { ActivityFailure, ApplicationFailure, isCancellation } from '@temporalio/workflow';
-import { FAULTS, isFaultCode, type FaultCode } from '../errors.ts';
+import { ActivityFailure, ApplicationFailure, isCancellation, sleep } from '@temporalio/workflow';
+import { FAULTS, isFaultCode } from '../errors.ts';
+import type { HaltingFault } from '../job/job.ts';
 
-/** A fault that only a person can mend; its message names settings and differences. */
-export interface HaltingFault {
-  readonly code: FaultCode;
-  readonly message: string;
-}
+const FIRST_DELAY_MS = 1_000;
+const LONGEST_DELAY_MS = 60_000;
 
 /**
  * Runs an activity, repeated at most `maxRetries` times after faults that no adapter could explain. Temporal itself
@@ -26,6 +24,7 @@ export async function runActivity<T>(
       const halted = haltingFault(error);
       if (halted !== null) return { halted };
       if (runs > maxRetries) throw error;
+      await sleep(Math.min(FIRST_DELAY_MS * 2 ** (runs - 1), LONGEST_DELAY_MS));
     }
   }
 }

@@ -16,7 +16,7 @@ export async function batch(input: BatchInput): Promise<BatchEnd> {
   const { reconcileBatch } = proxyActivities<Activities>(workOptions(specification));
   try {
     const end = await runActivity(specification.maxRetries, () => reconcileBatch(input));
-    if ('halted' in end) return { halted: end.halted.code };
+    if ('halted' in end) return end;
     return { ...end.result, attempts: end.result.attempts + end.runs - 1 };
   } catch (error) {
     if (isCancellation(error)) throw error;

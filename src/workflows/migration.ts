@@ -1,4 +1,5 @@
 import {
+  ActivityFailure,
   CancellationScope,
   condition,
   isCancellation,
@@ -38,9 +39,9 @@ export async function migration(input: MigrationInput): Promise<MigrationResult>
     const outcome = await run.partitions();
     status = CancellationScope.current().consideredCancelled ? 'cancelled' : outcome;
   } catch (error) {
-    if (!isCancellation(error) || !CancellationScope.current().consideredCancelled) {
-      await run.finish('failed');
-      throw error;
+    if (!CancellationScope.current().consideredCancelled) {
+      if (!(error instanceof ActivityFailure)) throw error;
+      return run.finish('failed', error.cause?.message ?? error.message);
     }
   }
   return run.finish(status);
@@ -50,8 +51,6 @@ interface OpenPartition {
   readonly handle: ChildWorkflowHandle<typeof partition>;
   /** The pause state that it was told last. */
   told: { paused: boolean; epoch: number };
-  /** Only the ledger is behind; its slot is free. */
-  isDrained: boolean;
 }
 
 class Migration {
@@ -59,8 +58,8 @@ class Migration {
   readonly #jobId = workflowInfo().firstExecutionRunId;
   readonly #startedAt = workflowInfo().startTime.toISOString();
   readonly #open = new Map<number, OpenPartition>();
-  /** Partitions that are starting or open and not drained. */
-  #busySlots = 0;
+  /** Partitions that hold a slot: starting or open, with batches left. */
+  readonly #busy = new Set<number>();
   #closed: Totals = NO_TOTALS;
   #status: JobStatus = 'running';
   #pauseReason: PauseReason | null = null;
@@ -76,15 +75,13 @@ class Migration {
     this.#input = input;
     setHandler(pause, () => this.#pause('requested'));
     setHandler(resume, () => this.#resume());
-    setHandler(halted, ({ code, epoch }) => {
+    setHandler(halted, ({ code, message, epoch }) => {
       // A halt from before the last resume is answered by it.
-      if (epoch === this.#epoch) this.#pause(code);
+      if (epoch === this.#epoch) this.#pause(code, message);
     });
-    setHandler(drained, (signal) => {
-      const open = this.#open.get(signal.partition);
-      if (open === undefined || open.isDrained) return;
-      open.isDrained = true;
-      this.#busySlots--;
+    // It may arrive together with the start of its partition, before that is known here.
+    setHandler(drained, ({ partition: index }) => {
+      this.#busy.delete(index);
     });
     setHandler(progress, () => this.#progress());
   }
@@ -105,8 +102,8 @@ class Migration {
     const told = telling.run(() => this.#tellPartitions()).catch(ignoreCancellation);
     try {
       for (const part of plan) {
-        await condition(() => this.#pauseReason === null && this.#busySlots < specification.concurrency);
-        this.#busySlots++;
+        await condition(() => this.#pauseReason === null && this.#busy.size < specification.concurrency);
+        this.#busy.add(part.index);
         running.push(this.#partition(part));
       }
     } finally {
@@ -119,14 +116,15 @@ class Migration {
     return isClean ? 'completed' : 'failed';
   }
 
-  async finish(status: MigrationResult['status']): Promise<MigrationResult> {
+  /** @param failure why it failed before its first batch, if it did */
+  async finish(status: MigrationResult['status'], failure: string | null = null): Promise<MigrationResult> {
     this.#status = status;
     this.#pauseReason = null;
     this.#phase = 'ended';
     this.#mirrorState();
     await this.#mirror?.finish(this.#input.specification.patienceMs);
     const { collection = null, notes = [] } = this.#preparation ?? {};
-    return { jobId: this.#jobId, status, collection, notes, plan: this.#plan, totals: this.#closed };
+    return { jobId: this.#jobId, status, failure, collection, notes, plan: this.#plan, totals: this.#closed };
   }
 
   async #partition(plan: PartitionPlan): Promise<void> {
@@ -138,7 +136,7 @@ class Migration {
         args: [{ job: this.#context(), partition: plan, ...told }],
         staticSummary: `batches ${plan.firstBatch} to ${plan.firstBatch + plan.batches - 1}`,
       });
-      this.#open.set(index, { handle, told, isDrained: false });
+      this.#open.set(index, { handle, told });
       // Not in one expression: the sum so far would be read before the wait.
       const totals = await handle.result();
       this.#closed = addTotals(this.#closed, totals);
@@ -147,7 +145,7 @@ class Migration {
       const lost = isCancellation(error) ? 'cancelledBatches' : 'failedBatches';
       this.#closed = addTotals(this.#closed, { ...NO_TOTALS, [lost]: plan.batches });
     } finally {
-      if (this.#open.get(index)?.isDrained !== true) this.#busySlots--;
+      this.#busy.delete(index);
       this.#open.delete(index);
     }
   }

@@ -1,4 +1,5 @@
 import {
+  ActivityFailure,
   CancellationScope,
   condition,
   continueAsNew,
@@ -9,8 +10,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { FaultCode } from '../errors.ts';
-import type { Activities, BatchEnd, BatchPlan, JobContext, PartitionPlan } from '../job/job.ts';
+import type { Activities, BatchEnd, BatchPlan, HaltingFault, JobContext, PartitionPlan } from '../job/job.ts';
 import { drained, halted, partitionProgress, setPaused } from '../job/messages.ts';
 import { addTotals, NO_TOTALS, totalsOf } from '../job/outcome.ts';
 import type { BatchReport, Outcome, Totals } from '../job/outcome.ts';
@@ -30,8 +30,10 @@ export interface PartitionInput {
   readonly paused: boolean;
   readonly epoch: number;
   readonly continued?: {
+    /** What is left of the plan. */
     readonly plan: readonly BatchPlan[];
-    readonly next: number;
+    /** Batches that have ended. */
+    readonly ended: number;
     readonly sequence: number;
     readonly totals: Totals;
     readonly unmirrored: readonly BatchReport[];
@@ -48,8 +50,9 @@ export async function partition(input: PartitionInput): Promise<Totals> {
     await run.batches();
   } catch (error) {
     // Of one batch's cancellation we are told as its outcome; this is our own.
-    if (!isCancellation(error) || !CancellationScope.current().consideredCancelled) throw error;
-    run.giveUpRest();
+    if (CancellationScope.current().consideredCancelled) run.giveUpRest('cancelledBatches');
+    else if (error instanceof ActivityFailure) run.giveUpRest('failedBatches');
+    else throw error;
   }
   return run.finish();
 }
@@ -60,7 +63,8 @@ class Partition {
   readonly #mirror: LedgerMirror;
   #paused: boolean;
   #epoch: number;
-  #next: number;
+  /** Batches that have ended. */
+  #ended: number;
   #sequence: number;
   #totals: Totals;
   #open: string | null = null;
@@ -71,7 +75,7 @@ class Partition {
     this.#job = job;
     this.#paused = input.paused;
     this.#epoch = input.epoch;
-    this.#next = continued?.next ?? 0;
+    this.#ended = continued?.ended ?? 0;
     this.#sequence = continued?.sequence ?? 0;
     this.#totals = continued?.totals ?? NO_TOTALS;
     const { specification, name, jobId, collection, startedAt } = job;
@@ -95,19 +99,21 @@ class Partition {
 
   async batches(): Promise<void> {
     const plan = this.#input.continued?.plan ?? (await this.#plan());
-    while (this.#next < plan.length) {
+    const before = this.#ended;
+    while (this.#ended < before + plan.length) {
       await condition(() => !this.#paused && this.#mirror.backlogBytes <= MAX_BACKLOG_BYTES);
-      if (workflowInfo().continueAsNewSuggested) await this.#continueAsNew(plan);
-      const isDone = await this.#batch(plan[this.#next] as BatchPlan);
-      if (isDone) this.#next++;
+      const rest = plan.slice(this.#ended - before);
+      if (workflowInfo().continueAsNewSuggested) await this.#continueAsNew(rest);
+      const isDone = await this.#batch(rest[0] as BatchPlan);
+      if (isDone) this.#ended++;
     }
   }
 
-  /** Batches that will not run count as cancelled, so that nobody takes the job for complete. */
-  giveUpRest(): void {
+  /** Counts the batches that will not run, so that nobody takes the job for complete. */
+  giveUpRest(as: 'cancelledBatches' | 'failedBatches'): void {
     const { completedBatches, failedBatches, cancelledBatches } = this.#totals;
     const rest = this.#input.partition.batches - completedBatches - failedBatches - cancelledBatches;
-    this.#totals = addTotals(this.#totals, { ...NO_TOTALS, cancelledBatches: rest });
+    this.#totals = addTotals(this.#totals, { ...NO_TOTALS, [as]: rest });
   }
 
   async finish(): Promise<Totals> {
@@ -125,14 +131,14 @@ class Partition {
         planBatches({ specification, partition: this.#input.partition }),
       );
       if ('result' in planned) return planned.result;
-      await this.#halt(planned.halted.code);
+      await this.#halt(planned.halted);
       await condition(() => !this.#paused);
     }
   }
 
   /** @returns whether the batch has ended; false if a fault halted it and it has to run again */
   async #batch(plan: BatchPlan): Promise<boolean> {
-    const number = this.#input.partition.firstBatch + this.#next;
+    const number = this.#input.partition.firstBatch + this.#ended;
     const startedAt = new Date().toISOString();
     this.#report({ batch: number, sequence: this.#nextSequence(), status: 'processing', startedAt });
     const workflowId = `${workflowInfo().workflowId}/b${number}`;
@@ -174,9 +180,9 @@ class Partition {
     }
   }
 
-  async #halt(code: FaultCode): Promise<void> {
+  async #halt(fault: HaltingFault): Promise<void> {
     this.#paused = true;
-    await this.#signalRoot((root) => root.signal(halted, { code, epoch: this.#epoch }));
+    await this.#signalRoot((root) => root.signal(halted, { ...fault, epoch: this.#epoch }));
   }
 
   async #continueAsNew(plan: readonly BatchPlan[]): Promise<never> {
@@ -190,7 +196,7 @@ class Partition {
       epoch: this.#epoch,
       continued: {
         plan,
-        next: this.#next,
+        ended: this.#ended,
         sequence: this.#sequence,
         totals: this.#totals,
         unmirrored: this.#mirror.unmirrored,

@@ -197,7 +197,7 @@ describe('apply', () => {
       batches: [outcome(0, 0, { status: 'failed', records: 5, written: 3, failed }), other],
     });
     assert.deepEqual(await batchRows(header.id, 'error_message'), [
-      { error_message: 'An unexpected error; the worker log has it in full.' },
+      { error_message: 'An unexpected error; the worker log names its class and place.' },
       { error_message: null },
     ]);
     assert.deepEqual(await jobRow(header.id, 'failed_batches, completed_batches, failed_records'), {

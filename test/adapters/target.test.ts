@@ -14,9 +14,12 @@ import { DEFAULT_BM25, targetSettings, type TargetSettings } from '../../src/tar
 import type {
   CollectionSpec,
   Point,
+  PointHead,
   PointOwner,
+  PointPage,
   PointWrite,
   PreparedCollection,
+  ScanCursor,
   Target,
 } from '../../src/target/target.ts';
 import { testStack } from '../support/stack.ts';
@@ -206,7 +209,7 @@ describe('scan', () => {
     await create({ ...owner, source: 'crm/other' }, [parent(SNOWFLAKE + 5n)]);
 
     const scanned = async (range: IdRange) =>
-      (await target.scan(owner, range, [], signal)).map((head) => head.recordId).sort(ascending);
+      (await scanAll(target, owner, range, [], signal)).map((head) => head.recordId).sort(ascending);
     assert.deepEqual(await scanned({ after: ids[99]!, upTo: ids[199]! }), ids.slice(100, 200));
     assert.deepEqual(await scanned({ after: ids[6]!, upTo: ids[7]! }), [ids[7]]);
     assert.deepEqual(await scanned({ after: 2n ** 53n, upTo: 2n ** 53n + 1n }), [2n ** 53n + 1n]);
@@ -223,8 +226,8 @@ describe('scan', () => {
       owner,
       Array.from({ length: 2_500 }, (_, index) => parent(BigInt(index))),
     );
-    assert.equal((await target.scan(owner, EVERYTHING, [], signal)).length, 2_500);
-    assert.equal((await target.scan(owner, { after: 9n, upTo: 1_509n }, [], signal)).length, 1_500);
+    assert.equal((await scanAll(target, owner, EVERYTHING, [], signal)).length, 2_500);
+    assert.equal((await scanAll(target, owner, { after: 9n, upTo: 1_509n }, [], signal)).length, 1_500);
   });
 
   it('reads heads with exact copied values, whatever a column is called', async () => {
@@ -240,10 +243,11 @@ describe('scan', () => {
     };
     const point = { ...parent(SNOWFLAKE), tenant: 'M-7', copied };
     await create(owner, [point], [4, 5]);
-    assert.deepEqual(await target.scan(owner, EVERYTHING, Object.keys(copied), signal), [
+    assert.deepEqual(await scanAll(target, owner, EVERYTHING, Object.keys(copied), signal), [
       {
         id: point.id,
         recordId: SNOWFLAKE,
+        type: 'parent',
         checksum: point.checksum,
         pointCount: 1,
         tenant: 'M-7',
@@ -255,7 +259,7 @@ describe('scan', () => {
 
   it('says which collection is missing', async () => {
     const owner = { collection: 'gone', source: 'crm/memo' };
-    await rejectsWith('target_collection_missing', target.scan(owner, EVERYTHING, [], signal));
+    await rejectsWith('target_collection_missing', scanAll(target, owner, EVERYTHING, [], signal));
     await rejectsWith('target_collection_missing', create(owner, [parent(1n)]));
   });
 });
@@ -338,7 +342,7 @@ describe('write', () => {
     const [storedChild] = await retrieve(owner, [son]);
     assert.deepEqual(storedChild?.payload, { ...changed(described, owner, [1, 2]), likes: 3 });
     assert.deepEqual(dense(storedChild), newVector);
-    const heads = await target.scan(owner, EVERYTHING, ['title'], signal);
+    const heads = await scanAll(target, owner, EVERYTHING, ['title'], signal);
     const head = heads.find(({ id }) => id === son.id);
     assert.deepEqual([head?.tenant, head?.copied], [null, { title: null }]);
     const payload: Record<string, unknown> = storedChild?.payload ?? {};
@@ -358,11 +362,11 @@ describe('write', () => {
       const cut = createQdrantTarget({ ...settings, QDRANT_URL: proxy.url });
       await rejectsWith('target_unavailable', cut.write(owner, JOB, DEFAULT_BM25, [change], signal));
       await proxy.stop();
-      const [head] = await target.scan(owner, EVERYTHING, [], signal);
+      const [head] = await scanAll(target, owner, EVERYTHING, [], signal);
       assert.equal(head?.checksum, null);
       assert.deepEqual(head?.collectionIds, [1]);
       await write(owner, [change]);
-      assert.equal((await target.scan(owner, EVERYTHING, [], signal))[0]?.checksum, son.checksum);
+      assert.equal((await scanAll(target, owner, EVERYTHING, [], signal))[0]?.checksum, son.checksum);
     }
   });
 
@@ -420,7 +424,7 @@ describe('write', () => {
     const gone = points.slice(100).map(({ id }) => id);
     await target.delete(owner.collection, gone, signal);
     await target.delete(owner.collection, gone, signal);
-    assert.equal((await target.scan(owner, EVERYTHING, [], signal)).length, 100);
+    assert.equal((await scanAll(target, owner, EVERYTHING, [], signal)).length, 100);
   });
 });
 
@@ -642,4 +646,22 @@ async function startCuttingProxy(operations: number): Promise<{ url: string; sto
     url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
     stop: () => new Promise((resolve) => proxy.close(() => resolve())),
   };
+}
+
+/** All pages of a scan. */
+async function scanAll(
+  target: Target,
+  owner: PointOwner,
+  range: IdRange,
+  copiedColumns: readonly string[],
+  signal: AbortSignal,
+): Promise<PointHead[]> {
+  const heads: PointHead[] = [];
+  let cursor: ScanCursor | null = null;
+  do {
+    const page: PointPage = await target.scan(owner, range, copiedColumns, cursor, signal);
+    heads.push(...page.heads);
+    cursor = page.next;
+  } while (cursor !== null);
+  return heads;
 }

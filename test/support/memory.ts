@@ -1,7 +1,14 @@
 import { Fault } from '../../src/errors.ts';
 import type { Embedder, Embeddings, EmbeddingModel } from '../../src/embedding/embedder.ts';
 import type { IdRange, Source, SourcePage, SourceRow, TableSpec } from '../../src/source/source.ts';
-import type { Point, PointHead, PointOwner, PointWrite, Target } from '../../src/target/target.ts';
+import type {
+  Point,
+  PointOwner,
+  PointPage,
+  PointWrite,
+  ScanCursor,
+  Target,
+} from '../../src/target/target.ts';
 
 /** For unit tests only: what the operation needs of its services, in memory, with faults on demand. */
 export interface Interruption {
@@ -95,18 +102,28 @@ export class MemoryTarget implements Target {
     return { collection: 'memory', notes: [] };
   }
 
-  async scan(_owner: PointOwner, range: IdRange): Promise<PointHead[]> {
-    return [...this.points.values()]
+  /** Pages of two points, so that every test sees several. */
+  async scan(
+    _owner: PointOwner,
+    range: IdRange,
+    _columns: readonly string[],
+    cursor: ScanCursor | null,
+  ): Promise<PointPage> {
+    const all = [...this.points.values()]
       .filter(({ point }) => point.recordId > range.after && point.recordId <= range.upTo)
-      .map(({ point, checksum, collectionIds }) => ({
-        id: point.id,
-        recordId: point.recordId,
-        checksum: checksum === '' ? null : checksum,
-        pointCount: point.pointCount,
-        tenant: point.tenant,
-        copied: point.copied,
-        collectionIds,
-      }));
+      .filter(({ point }) => cursor === null || point.id >= String(cursor))
+      .sort((a, b) => (a.point.id < b.point.id ? -1 : 1));
+    const heads = all.slice(0, 2).map(({ point, checksum, collectionIds }) => ({
+      id: point.id,
+      recordId: point.recordId,
+      type: point.type,
+      checksum: checksum === '' ? null : checksum,
+      pointCount: point.pointCount,
+      tenant: point.tenant,
+      copied: point.copied,
+      collectionIds,
+    }));
+    return { heads, next: all[2]?.point.id ?? null };
   }
 
   async texts(_collection: string, ids: readonly string[]): Promise<Map<string, string>> {

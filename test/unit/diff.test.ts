@@ -9,8 +9,8 @@ import type { Point, PointHead } from '../../src/target/target.ts';
 const expected: Expectation = { recordId: 7n, tenant: 'acme', copied: { rank: 3 }, checksum: 'a'.repeat(64) };
 
 function headOf(point: Point): PointHead {
-  const { id, recordId, checksum, pointCount, tenant, copied } = point;
-  return { id, recordId, checksum, pointCount, tenant, copied, collectionIds: null };
+  const { id, recordId, type, checksum, pointCount, tenant, copied } = point;
+  return { id, recordId, type, checksum, pointCount, tenant, copied, collectionIds: null };
 }
 
 const textsOf = (points: readonly Point[]) => new Map(points.map(({ id, text }) => [id, text]));
@@ -85,6 +85,15 @@ test('copied integers are compared by value: the target gives them back as bigin
       heads.map((head) => ({ ...head, copied: { rank: 4n } })),
     ),
   );
+});
+
+test('a vector is never looked for on a parent, though it has the text of its only child', () => {
+  const before = desiredPoints('db/t', expected, [{ text: 'a', children: ['a'] }]);
+  const after = desiredPoints('db/t', expected, [{ text: 'new a', children: ['new', 'a'] }]);
+  for (const heads of [before.map(headOf), before.map(headOf).reverse()]) {
+    const change = changesOf(7n, after, heads, textsOf(before));
+    assert.equal(reusableVectors(change, heads, textsOf(before)).get('a'), before[1]?.id);
+  }
 });
 
 test('a record without content expects no points', () => {

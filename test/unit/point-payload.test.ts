@@ -114,13 +114,21 @@ describe('pointHash', () => {
 });
 
 describe('pointHead', () => {
-  const stored = { summary_id: 7, checksum: 'abc', point_count: 2, member_code: 'M', collection_ids: [3] };
+  const stored = {
+    summary_id: 7,
+    type: 'parent',
+    checksum: 'abc',
+    point_count: 2,
+    member_code: 'M',
+    collection_ids: [3],
+  };
 
   it('reads integers as bigint, however the driver gives them', () => {
     const head = pointHead('id', { ...stored, a: 5, b: 2n ** 60n, c: 0.5 }, ['a', 'b', 'c']);
     assert.deepEqual(head, {
       id: 'id',
       recordId: 7n,
+      type: 'parent',
       checksum: 'abc',
       pointCount: 2,
       tenant: 'M',

@@ -225,6 +225,19 @@ test('a transient fault is waited out and said; vectors in hand are not paid twi
   assertExact(world);
 });
 
+test('a service that is back and refuses is no longer waited for', async () => {
+  const world = setUp();
+  world.source.set(1n, 'refuse me');
+  world.embedder.refuses = (text) => text.includes('refuse');
+  let faults = 1;
+  world.embedder.interrupt = () => {
+    if (faults-- > 0) throw new Fault('embedding_unavailable', undefined, { retryAfterMs: 1 });
+  };
+  const one = attempt();
+  await reconcile(input, world, one);
+  assert.deepEqual([one.waits[0], one.waits.at(-1)], ['embedding_unavailable', null]);
+});
+
 test('the end of patience halts', async () => {
   const world = setUp();
   world.source.set(1n, 'alpha');

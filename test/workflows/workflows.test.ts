@@ -132,6 +132,72 @@ test('a halting fault pauses the job with its reason and fails nothing; resume r
   });
 });
 
+test('unexplained faults in planning are repeated too; a partition that cannot be planned fails, the others go on', async () => {
+  const calls = new Map<number, number>();
+  const fine = fakeActivities().planBatches;
+  const activities = fakeActivities({
+    planBatches: async (input) => {
+      const { index } = input.partition;
+      calls.set(index, (calls.get(index) ?? 0) + 1);
+      if (index === 0 || calls.get(index) === 1) throw ApplicationFailure.nonRetryable('no', 'unexpected');
+      return fine(input);
+    },
+  });
+  await lab.withWorkers(activities, async () => {
+    const { handle } = await start({ maxRetries: 1 });
+    const result = (await handle.result()) as MigrationResult;
+    assert.deepEqual([calls.get(0), calls.get(1)], [2, 2]);
+    assert.equal(result.status, 'failed');
+    assert.deepEqual([result.totals.completedBatches, result.totals.failedBatches], [2, 2]);
+  });
+});
+
+test('a job that cannot be prepared completes as failed and says why', async () => {
+  const activities = fakeActivities({
+    prepareTarget: async () => {
+      throw ApplicationFailure.nonRetryable('An unexpected TypeError at somewhere', 'unexpected');
+    },
+  });
+  await lab.withWorkers(activities, async () => {
+    const { name, handle } = await start({ maxRetries: 0 });
+    const result = (await handle.result()) as MigrationResult;
+    assert.deepEqual([result.status, result.failure], ['failed', 'An unexpected TypeError at somewhere']);
+    assert.equal((await snapshotMigration(lab.client, name)).failure, result.failure);
+  });
+});
+
+test('partitions that only wait for the ledger give their slots away, however fast they are', async () => {
+  let isOut = true;
+  const plan = Array.from({ length: 6 }, (_, k) => fakePartition(k, 1));
+  const ledger = recordingLedger();
+  const activities = fakeActivities({
+    planPartitions: async () => plan,
+    mirrorLedger: async (input) => {
+      if (isOut) throw ApplicationFailure.retryable('out', 'ledger_unavailable');
+      return ledger.mirrorLedger(input);
+    },
+  });
+  await lab.withWorkers(activities, async () => {
+    const { name, handle } = await start({ concurrency: 1 });
+    await until('all batches have ended', async () => {
+      return (await snapshotMigration(lab.client, name)).totals?.completedBatches === 6;
+    });
+    const { waits } = await snapshotMigration(lab.client, name);
+    assert.deepEqual([...new Set(waits.map(({ reason }) => reason))], ['ledger_unavailable']);
+    isOut = false;
+    assert.equal(((await handle.result()) as MigrationResult).status, 'completed');
+    const outcomes = ledger.reports().filter(({ status }) => status === 'completed');
+    assert.equal(outcomes.length, 6);
+  });
+});
+
+test('a name that would collide with the parts of another job is refused', async () => {
+  const specification = fakeSpecification();
+  for (const name of ['a/p0', '', ' a', 'a\n', 'x'.repeat(201)]) {
+    await assert.rejects(startMigration(lab.client, { name, specification }), InputError);
+  }
+});
+
 test('a halting fault before the first batch pauses with what it says', async () => {
   let isBroken = true;
   const activities = fakeActivities({
