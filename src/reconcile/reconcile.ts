@@ -1,28 +1,15 @@
-import { setImmediate as yieldNow } from 'node:timers/promises';
-import { chunk, type ChunkingOptions } from '../chunking/chunker.ts';
-import type { Embedder } from '../embedding/embedder.ts';
+import type { ChunkingOptions } from '../chunking/chunker.ts';
+import type { Embedder, EmbeddingModel } from '../embedding/embedder.ts';
 import type { FaultCode } from '../errors.ts';
 import type { IdRange, Source, SourceRow, TableSpec } from '../source/source.ts';
-import type {
-  Bm25Options,
-  PointHead,
-  PointOwner,
-  PointPage,
-  PointWrite,
-  ScanCursor,
-  Target,
-} from '../target/target.ts';
-import type { EmbeddingModel } from '../embedding/embedder.ts';
-import { changesOf, desiredPoints, isExact, reusableVectors } from './diff.ts';
-import type { Expectation, RecordChange } from './diff.ts';
-import { BatchEmbedding } from './embed.ts';
+import type { Bm25Options, PointHead, PointOwner, PointPage, ScanCursor, Target } from '../target/target.ts';
+import { Apply, type ChangedRecord } from './apply.ts';
+import { isExact, type Expectation } from './diff.ts';
 import { recordChecksum } from './identity.ts';
 import { persist, type Attempt } from './patience.ts';
 
 /** Rows of a page: enough for one embedding request of ordinary rows, little enough to hold in memory. */
 const PAGE = { maxRows: 1_000, maxBytes: 4 * 1024 * 1024 };
-/** Points that one call writes or deletes; each call may be repeated and counts as progress. */
-const POINTS_PER_CALL = 256;
 /** A range that is still inexact after this many passes is changed by somebody else faster than we can write. */
 const MAX_PASSES = 3;
 
@@ -91,29 +78,26 @@ class Reconciliation {
   readonly #input: ReconcileInput;
   readonly #services: ReconcileServices;
   readonly #attempt: Attempt;
-  readonly #embedding: BatchEmbedding;
+  readonly #apply: Apply;
   /** Reads end at a request to stop; writes and paid requests are completed. */
   readonly #reading: AbortSignal;
   /** Of every record read, in ascending order; what the final scan compares with. */
   #expected = new Map<bigint, Expectation>();
-  readonly #written = new Set<bigint>();
   readonly #failed = new Map<bigint, FaultCode>();
   readonly #orphans = new Set<bigint>();
-  #pointsWritten = 0;
-  #pointsDeleted = 0;
 
   constructor(input: ReconcileInput, services: ReconcileServices, attempt: Attempt) {
     this.#input = input;
     this.#services = services;
     this.#attempt = attempt;
-    this.#embedding = new BatchEmbedding(services.embedder, input.model, attempt);
     this.#reading = AbortSignal.any([attempt.signal, attempt.stop]);
+    this.#apply = new Apply(input, services, attempt, this.#reading);
   }
 
   /** @returns whether anything was written or deleted */
   async pass(): Promise<boolean> {
     const { range, table } = this.#input;
-    const before = this.#pointsWritten + this.#pointsDeleted;
+    const before = this.#apply.pointsTouched;
     this.#expected = new Map();
     this.#failed.clear();
     let after = range.after;
@@ -122,7 +106,7 @@ class Reconciliation {
       const page = await this.#persist(() => this.#services.source.page(table, rest, PAGE, this.#reading));
       const isLast = page.upTo >= range.upTo;
       await this.#reconcilePage(page.rows, { after, upTo: isLast ? this.#input.pointsUpTo : page.upTo });
-      if (isLast) return this.#pointsWritten + this.#pointsDeleted > before;
+      if (isLast) return this.#apply.pointsTouched > before;
       after = page.upTo;
       this.#attempt.stop.throwIfAborted();
     }
@@ -147,7 +131,7 @@ class Reconciliation {
     const succeeded = [...this.#expected.values()].filter(({ recordId }) => !this.#failed.has(recordId));
     const skipped = succeeded.filter(({ checksum }) => checksum === null).length;
     const written = succeeded.filter(
-      ({ recordId, checksum }) => checksum !== null && this.#written.has(recordId),
+      ({ recordId, checksum }) => checksum !== null && this.#apply.written.has(recordId),
     ).length;
     return {
       firstId: ids[0] ?? null,
@@ -158,10 +142,10 @@ class Reconciliation {
       skipped,
       failed,
       orphans: this.#orphans.size,
-      pointsWritten: this.#pointsWritten,
-      pointsDeleted: this.#pointsDeleted,
-      inputs: this.#embedding.inputs,
-      tokens: this.#embedding.tokens,
+      pointsWritten: this.#apply.pointsWritten,
+      pointsDeleted: this.#apply.pointsDeleted,
+      inputs: this.#apply.embedding.inputs,
+      tokens: this.#apply.embedding.tokens,
     };
   }
 
@@ -177,14 +161,15 @@ class Reconciliation {
         others = [];
       },
     );
-    const changed: { row: SourceRow; expected: Expectation; heads: readonly PointHead[] }[] = [];
+    const changed: ChangedRecord[] = [];
     for (const row of rows) {
       const expected = this.#expect(row);
       const own = heads.get(row.id) ?? [];
       if (row.refused !== null) this.#failed.set(row.id, row.refused);
       else if (!isExact(expected, own)) changed.push({ row, expected, heads: own });
     }
-    await this.#apply(changed);
+    const failed = await this.#apply.records(changed);
+    for (const [recordId, code] of failed) this.#failed.set(recordId, code);
   }
 
   #expect(row: SourceRow): Expectation {
@@ -200,90 +185,6 @@ class Reconciliation {
     return expected;
   }
 
-  async #apply(
-    changed: readonly { row: SourceRow; expected: Expectation; heads: readonly PointHead[] }[],
-  ): Promise<void> {
-    if (changed.length === 0) return;
-    const { owner, chunking } = this.#input;
-    const { target } = this.#services;
-    const existing = changed.flatMap(({ heads }) => heads.map(({ id }) => id));
-    const texts: ReadonlyMap<string, string> =
-      existing.length === 0
-        ? new Map<string, string>()
-        : await this.#persist(() => target.texts(owner.collection, existing, this.#reading));
-    const changes: RecordChange[] = [];
-    const reusable = new Map<string, string>();
-    for (const { row, expected, heads } of changed) {
-      const parents = expected.checksum === null ? [] : await chunk(row.content ?? '', chunking, yieldNow);
-      this.#attempt.progressed();
-      this.#attempt.stop.throwIfAborted();
-      const change = changesOf(row.id, desiredPoints(owner.source, expected, parents), heads, texts);
-      changes.push(change);
-      for (const [text, id] of reusableVectors(change, heads, texts)) reusable.set(text, id);
-    }
-    const vectors = await this.#reuse(reusable);
-    await this.#embedAndWrite(changes, vectors);
-  }
-
-  /** Vectors that the target has already, by text. */
-  async #reuse(reusable: ReadonlyMap<string, string>): Promise<Map<string, readonly number[]>> {
-    if (reusable.size === 0) return new Map();
-    const byId = await this.#persist(() =>
-      this.#services.target.vectors(this.#input.owner.collection, [...reusable.values()], this.#reading),
-    );
-    return new Map(
-      [...reusable].flatMap(([text, id]) => {
-        const vector = byId.get(id);
-        return vector === undefined ? [] : [[text, vector]];
-      }),
-    );
-  }
-
-  /** Embeds request by request and writes the points of a record as soon as all of its vectors are there. */
-  async #embedAndWrite(
-    changes: readonly RecordChange[],
-    vectors: Map<string, readonly number[]>,
-  ): Promise<void> {
-    const refused = new Map<string, FaultCode>();
-    let waiting = await this.#writeReady(changes, vectors, refused);
-    const missing = new Set(waiting.flatMap(textsOf).filter((text) => !vectors.has(text)));
-    for (const request of this.#embedding.requests([...missing])) {
-      this.#attempt.stop.throwIfAborted();
-      await this.#embedding.embed(request, vectors, refused);
-      waiting = await this.#writeReady(waiting, vectors, refused);
-    }
-  }
-
-  /** @returns the changes that still wait for a vector */
-  async #writeReady(
-    changes: readonly RecordChange[],
-    vectors: ReadonlyMap<string, readonly number[]>,
-    refused: ReadonlyMap<string, FaultCode>,
-  ): Promise<RecordChange[]> {
-    const ready: RecordChange[] = [];
-    const waiting: RecordChange[] = [];
-    for (const change of changes) {
-      const texts = textsOf(change);
-      const refusal = texts.map((text) => refused.get(text)).find((code) => code !== undefined);
-      // A failed record keeps the points it had: outdated, and listed as such, but whole.
-      if (refusal !== undefined) this.#failed.set(change.recordId, refusal);
-      else if (texts.every((text) => vectors.has(text))) ready.push(change);
-      else waiting.push(change);
-    }
-    const writes = ready.flatMap(({ writes }) => writes.map((write) => completed(write, vectors)));
-    const stale = ready.flatMap((change) => change.stale);
-    const { owner, jobId, bm25 } = this.#input;
-    const { target } = this.#services;
-    for (const some of inSlices(writes)) {
-      await this.#persist(() => target.write(owner, jobId, bm25, some, this.#attempt.signal));
-      this.#pointsWritten += some.length;
-    }
-    // Only after the writes: a crash in between leaves points of another checksum, which the next diff finds.
-    await this.#delete(stale);
-    for (const { recordId } of ready) this.#written.add(recordId);
-    return waiting;
-  }
-
   async #reconcileOrphans(heads: readonly PointHead[]): Promise<void> {
     if (heads.length === 0) return;
     const { table, prune } = this.#input;
@@ -291,15 +192,7 @@ class Reconciliation {
     const existing = await this.#persist(() => this.#services.source.existing(table, ids, this.#reading));
     const orphans = heads.filter(({ recordId }) => !existing.has(recordId));
     for (const { recordId } of orphans) this.#orphans.add(recordId);
-    if (prune) await this.#delete(orphans.map(({ id }) => id));
-  }
-
-  async #delete(pointIds: readonly string[]): Promise<void> {
-    const { collection } = this.#input.owner;
-    for (const some of inSlices(pointIds)) {
-      await this.#persist(() => this.#services.target.delete(collection, some, this.#attempt.signal));
-      this.#pointsDeleted += some.length;
-    }
+    if (prune) await this.#apply.deletePoints(orphans.map(({ id }) => id));
   }
 
   /** Visits all points of the range, and says when a page is through. */
@@ -324,24 +217,4 @@ class Reconciliation {
   #persist<T>(call: () => Promise<T>): Promise<T> {
     return persist(this.#attempt, call);
   }
-}
-
-function inSlices<T>(items: readonly T[]): T[][] {
-  return Array.from({ length: Math.ceil(items.length / POINTS_PER_CALL) }, (_, k) =>
-    items.slice(k * POINTS_PER_CALL, (k + 1) * POINTS_PER_CALL),
-  );
-}
-
-function textsOf(change: RecordChange): string[] {
-  return change.writes.flatMap(({ vectorOf }) => (vectorOf === null ? [] : [vectorOf]));
-}
-
-function completed(
-  write: RecordChange['writes'][number],
-  vectors: ReadonlyMap<string, readonly number[]>,
-): PointWrite {
-  const { action, point, vectorOf, collectionIds } = write;
-  const vector = vectorOf === null ? null : (vectors.get(vectorOf) ?? null);
-  if (action === 'describe') return { action, point };
-  return action === 'create' ? { action, point, vector, collectionIds } : { action, point, vector };
 }

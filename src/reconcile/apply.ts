@@ -1,0 +1,172 @@
+import { setImmediate as yieldNow } from 'node:timers/promises';
+import { chunk } from '../chunking/chunker.ts';
+import type { FaultCode } from '../errors.ts';
+import type { SourceRow } from '../source/source.ts';
+import type { PointHead, PointWrite } from '../target/target.ts';
+import { changesOf, desiredPoints, reusableVectors } from './diff.ts';
+import type { Expectation, RecordChange } from './diff.ts';
+import { BatchEmbedding } from './embed.ts';
+import { persist, type Attempt } from './patience.ts';
+import type { ReconcileInput, ReconcileServices } from './reconcile.ts';
+
+/** Points that one call writes or deletes; each call may be repeated and counts as progress. */
+const POINTS_PER_CALL = 256;
+
+/** A record that is not exact, with the points that it has. */
+export interface ChangedRecord {
+  readonly row: SourceRow;
+  readonly expected: Expectation;
+  readonly heads: readonly PointHead[];
+}
+
+/** Makes records exact: chunks them, embeds what is new, writes, and deletes what is stale. */
+export class Apply {
+  /** Records whose points were written. */
+  readonly written = new Set<bigint>();
+  readonly embedding: BatchEmbedding;
+  readonly #input: ReconcileInput;
+  readonly #services: ReconcileServices;
+  readonly #attempt: Attempt;
+  readonly #reading: AbortSignal;
+  #pointsWritten = 0;
+  #pointsDeleted = 0;
+
+  /** @param reading ends reads; writes and paid requests are completed */
+  constructor(input: ReconcileInput, services: ReconcileServices, attempt: Attempt, reading: AbortSignal) {
+    this.#input = input;
+    this.#services = services;
+    this.#attempt = attempt;
+    this.#reading = reading;
+    this.embedding = new BatchEmbedding(services.embedder, input.model, attempt);
+  }
+
+  get pointsWritten(): number {
+    return this.#pointsWritten;
+  }
+
+  get pointsDeleted(): number {
+    return this.#pointsDeleted;
+  }
+
+  get pointsTouched(): number {
+    return this.#pointsWritten + this.#pointsDeleted;
+  }
+
+  /** @returns the records that failed, and why; they keep the points they had */
+  async records(changed: readonly ChangedRecord[]): Promise<ReadonlyMap<bigint, FaultCode>> {
+    if (changed.length === 0) return new Map();
+    const { owner, chunking } = this.#input;
+    const { target } = this.#services;
+    const existing = changed.flatMap(({ heads }) => heads.map(({ id }) => id));
+    const texts: ReadonlyMap<string, string> =
+      existing.length === 0
+        ? new Map<string, string>()
+        : await this.#persist(() => target.texts(owner.collection, existing, this.#reading));
+    const changes: RecordChange[] = [];
+    const reusable = new Map<string, string>();
+    for (const { row, expected, heads } of changed) {
+      const parents = expected.checksum === null ? [] : await chunk(row.content ?? '', chunking, yieldNow);
+      this.#attempt.progressed();
+      this.#attempt.stop.throwIfAborted();
+      const change = changesOf(row.id, desiredPoints(owner.source, expected, parents), heads, texts);
+      changes.push(change);
+      for (const [text, id] of reusableVectors(change, heads, texts)) reusable.set(text, id);
+    }
+    const vectors = await this.#reuse(reusable);
+    return this.#embedAndWrite(changes, vectors);
+  }
+
+  /** Vectors that the target has already, by text. */
+  async #reuse(reusable: ReadonlyMap<string, string>): Promise<Map<string, readonly number[]>> {
+    if (reusable.size === 0) return new Map();
+    const byId = await this.#persist(() =>
+      this.#services.target.vectors(this.#input.owner.collection, [...reusable.values()], this.#reading),
+    );
+    return new Map(
+      [...reusable].flatMap(([text, id]) => {
+        const vector = byId.get(id);
+        return vector === undefined ? [] : [[text, vector]];
+      }),
+    );
+  }
+
+  /** Embeds request by request and writes the points of a record as soon as all of its vectors are there. */
+  async #embedAndWrite(
+    changes: readonly RecordChange[],
+    vectors: Map<string, readonly number[]>,
+  ): Promise<Map<bigint, FaultCode>> {
+    const refused = new Map<string, FaultCode>();
+    const failed = new Map<bigint, FaultCode>();
+    let waiting = await this.#writeReady(changes, vectors, refused, failed);
+    const missing = new Set(waiting.flatMap(textsOf).filter((text) => !vectors.has(text)));
+    for (const request of this.embedding.requests([...missing])) {
+      this.#attempt.stop.throwIfAborted();
+      await this.embedding.embed(request, vectors, refused);
+      waiting = await this.#writeReady(waiting, vectors, refused, failed);
+    }
+    return failed;
+  }
+
+  /** @returns the changes that still wait for a vector */
+  async #writeReady(
+    changes: readonly RecordChange[],
+    vectors: ReadonlyMap<string, readonly number[]>,
+    refused: ReadonlyMap<string, FaultCode>,
+    failed: Map<bigint, FaultCode>,
+  ): Promise<RecordChange[]> {
+    const ready: RecordChange[] = [];
+    const waiting: RecordChange[] = [];
+    for (const change of changes) {
+      const texts = textsOf(change);
+      const refusal = texts.map((text) => refused.get(text)).find((code) => code !== undefined);
+      // A failed record keeps the points it had: outdated, and listed as such, but whole.
+      if (refusal !== undefined) failed.set(change.recordId, refusal);
+      else if (texts.every((text) => vectors.has(text))) ready.push(change);
+      else waiting.push(change);
+    }
+    const writes = ready.flatMap(({ writes }) => writes.map((write) => completed(write, vectors)));
+    const stale = ready.flatMap((change) => change.stale);
+    const { owner, jobId, bm25 } = this.#input;
+    const { target } = this.#services;
+    for (const some of inSlices(writes)) {
+      await this.#persist(() => target.write(owner, jobId, bm25, some, this.#attempt.signal));
+      this.#pointsWritten += some.length;
+    }
+    // Only after the writes: a crash in between leaves points of another checksum, which the next diff finds.
+    await this.deletePoints(stale);
+    for (const { recordId } of ready) this.written.add(recordId);
+    return waiting;
+  }
+
+  async deletePoints(pointIds: readonly string[]): Promise<void> {
+    const { collection } = this.#input.owner;
+    for (const some of inSlices(pointIds)) {
+      await this.#persist(() => this.#services.target.delete(collection, some, this.#attempt.signal));
+      this.#pointsDeleted += some.length;
+    }
+  }
+
+  #persist<T>(call: () => Promise<T>): Promise<T> {
+    return persist(this.#attempt, call);
+  }
+}
+
+function inSlices<T>(items: readonly T[]): T[][] {
+  return Array.from({ length: Math.ceil(items.length / POINTS_PER_CALL) }, (_, k) =>
+    items.slice(k * POINTS_PER_CALL, (k + 1) * POINTS_PER_CALL),
+  );
+}
+
+function textsOf(change: RecordChange): string[] {
+  return change.writes.flatMap(({ vectorOf }) => (vectorOf === null ? [] : [vectorOf]));
+}
+
+function completed(
+  write: RecordChange['writes'][number],
+  vectors: ReadonlyMap<string, readonly number[]>,
+): PointWrite {
+  const { action, point, vectorOf, collectionIds } = write;
+  const vector = vectorOf === null ? null : (vectors.get(vectorOf) ?? null);
+  if (action === 'describe') return { action, point };
+  return action === 'create' ? { action, point, vector, collectionIds } : { action, point, vector };
+}
