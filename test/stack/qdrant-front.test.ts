@@ -1,23 +1,23 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 
-import { QdrantClient } from '@qdrant/js-client-rest';
+import type { QdrantClient } from '@qdrant/js-client-rest';
 
-import { qdrant } from '../../src/stack/qdrant.ts';
-
-const FRONT = join(import.meta.dirname, '../../src/stack/qdrant-front');
-const BM25 = { tokenizer: 'multilingual', avg_len: 128 };
-const DIMENSIONS = 4;
-
-interface Front {
-  readonly process: ChildProcess;
-  readonly url: string;
-}
+import {
+  BM25,
+  connect,
+  createMemos,
+  document,
+  type Front,
+  refusal,
+  send,
+  startFront,
+  stopFront,
+} from '../support/qdrant-front.ts';
 
 interface Counters {
   readonly written: number;
@@ -26,79 +26,10 @@ interface Counters {
   readonly requests: Record<string, number>;
 }
 
-let python: string;
-
-async function findPython(): Promise<string> {
-  const given = process.env['QDRANT_FRONT_PYTHON'];
-  if (given) return given;
-  const resolution = await qdrant.install(() => undefined);
-  assert.ok('program' in resolution);
-  return resolution.program;
-}
-
-async function startFront(data: string, ...flags: string[]): Promise<Front> {
-  const child = spawn(python, ['-m', 'qdrant_front', '--port', '0', '--data', data, ...flags], {
-    env: { ...process.env, PYTHONPATH: FRONT, PYTHONDONTWRITEBYTECODE: '1' },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const [line] = (await Promise.race([once(child.stdout, 'data'), once(child, 'exit')])) as [Buffer | number];
-  const url = /http:\S+/.exec(String(line))?.[0];
-  if (!url) throw new Error(`the front did not start: ${String(line)}`);
-  return { process: child, url };
-}
-
-async function stopFront(front: Front, signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
-  const exited = once(front.process, 'exit') as Promise<[number | null]>;
-  front.process.kill(signal);
-  return (await exited)[0];
-}
-
-function connect(front: Front, apiKey?: string): QdrantClient {
-  const headers = { 'accept-encoding': 'identity', ...(apiKey && { 'api-key': apiKey }) };
-  return new QdrantClient({ url: front.url, checkCompatibility: false, headers });
-}
-
-interface Reply {
-  readonly status: number;
-  readonly error?: string;
-  readonly result?: unknown;
-}
-
-/** For bodies that the client's types or its JSON encoder would not let through. */
-async function send(front: Front, method: string, path: string, body?: unknown): Promise<Reply> {
-  const text = typeof body === 'string' ? body : JSON.stringify(body);
-  const response = await fetch(`${front.url}${path}`, { method, ...(body !== undefined && { body: text }) });
-  const reply = (await response.json()) as { result?: unknown; status: { error?: string } };
-  return {
-    status: response.status,
-    result: reply.result,
-    ...(reply.status.error && { error: reply.status.error }),
-  };
-}
-
 async function readCounters(front: Front): Promise<Counters> {
   return (await send(front, 'GET', '/front/counters')).result as Counters;
 }
 
-async function refusal(promise: Promise<unknown>): Promise<number> {
-  try {
-    await promise;
-  } catch (error) {
-    return (error as { status: number }).status;
-  }
-  throw new Error('the request was not refused');
-}
-
-function createMemos(client: QdrantClient, name: string): Promise<boolean> {
-  return client.createCollection(name, {
-    vectors: { child: { size: DIMENSIONS, distance: 'Cosine', on_disk: true } },
-    sparse_vectors: { 'child-sparse': { modifier: 'idf', index: { on_disk: true } } },
-    hnsw_config: { m: 16, ef_construct: 100, on_disk: true },
-    metadata: { model: 'text-embedding-3-small', bm25: BM25 },
-  });
-}
-
-const document = (text: string) => ({ text, model: 'qdrant/bm25', options: BM25 });
 const pointId = (ordinal: number) => `00000000-0000-5000-8000-${String(ordinal).padStart(12, '0')}`;
 const sorted = (points: { id: string | number }[]) => points.map(({ id }) => String(id)).sort();
 
@@ -108,7 +39,6 @@ void describe('qdrant front', () => {
   let client: QdrantClient;
 
   before(async () => {
-    python = await findPython();
     dir = await mkdtemp(join(tmpdir(), 'ferry-qdrant-front-'));
     front = await startFront(join(dir, 'shared'));
     client = connect(front);
@@ -332,6 +262,11 @@ void describe('qdrant front', () => {
 
     it('filters by every kind of condition it serves', async () => {
       await createMemos(client, 'memos');
+      await client.createPayloadIndex('memos', {
+        field_name: 'note',
+        field_schema: { type: 'text', phrase_matching: true },
+        wait: true,
+      });
       await client.upsert('memos', {
         points: [
           {
@@ -345,6 +280,7 @@ void describe('qdrant front', () => {
             vector: { child: [1, 0, 0, 0] },
             payload: {
               kind: 'child',
+              note: 'The ferry leaves the harbour',
               inner: [
                 { a: 1, b: 2 },
                 { a: 2, b: 1 },
@@ -359,12 +295,36 @@ void describe('qdrant front', () => {
         ['false', { key: 'open', match: { value: false } }, [2]],
         ['any', { key: 'list', match: { any: [3, 9] } }, [1]],
         ['except', { key: 'kind', match: { except: ['child'] } }, [1]],
+        ['any of strings', { key: 'kind', match: { any: ['parent', 'x'] } }, [1]],
+        ['except numbers', { key: 'list', match: { except: [1, 2, 3] } }, []],
+        ['text', { key: 'note', match: { text: 'harbour ferry' } }, [3]],
+        ['text, all words of it', { key: 'note', match: { text: 'harbour train' } }, []],
+        ['any word of a text', { key: 'note', match: { text_any: 'harbour train' } }, [3]],
+        ['phrase', { key: 'note', match: { phrase: 'ferry leaves' } }, [3]],
+        ['no phrase', { key: 'note', match: { phrase: 'leaves ferry' } }, []],
         ['date range', { key: 'on', range: { gt: '2025-12-31T00:00:00Z' } }, [1]],
         ['values count', { key: 'list', values_count: { gte: 3 } }, [1]],
         ['has id', { has_id: [3, pointId(9)] }, [3]],
         ['is empty', { is_empty: { key: 'open' } }, [3]],
         ['is null', { is_null: { key: 'gone' } }, [2]],
         ['has vector', { has_vector: 'child' }, [3]],
+        ['has no vector', { must_not: { has_vector: 'child' } }, [1, 2]],
+        ['is empty, as a condition on a field', { key: 'gone', is_empty: true }, [1, 2, 3]],
+        ['is null, as a condition on a field', { key: 'gone', is_null: true }, [2]],
+        [
+          'min should',
+          {
+            min_should: {
+              conditions: [
+                { key: 'kind', match: { value: 'child' } },
+                { key: 'inner[].b', match: { value: 2 } },
+                { has_vector: 'child' },
+              ],
+              min_count: 2,
+            },
+          },
+          [3],
+        ],
         [
           'nested filter',
           { should: [{ has_id: [1] }, { must_not: { key: 'kind', match: { value: 'parent' } } }] },
@@ -599,7 +559,7 @@ void describe('qdrant front', () => {
 
     it('answers 501 for what it does not serve', async () => {
       await createMemos(client, 'memos');
-      assert.equal(await refusal(client.facet('memos', { key: 'a' })), 501);
+      assert.equal(await refusal(client.searchMatrixPairs('memos', {})), 501);
       assert.equal(await refusal(client.scroll('memos', { order_by: 'a' })), 501);
       assert.equal(await refusal(client.createSnapshot('memos')), 501);
       assert.equal(await refusal(client.query('memos', { query: { sample: 'random' } })), 501);

@@ -41,8 +41,8 @@ def unsupported(what):
 _MISSING_POINT = re.compile(r"^No point with id (\S+)")
 _CALLERS_FAULT = re.compile(
     r"^(Vector |Not existing vector name|Wrong |Validation failed|Payload type|Unable to order|Variable type"
-    r"|Expected |Missing|Non-finite|Unsupported|Bad |Malformed|Invalid|Index required|Field |failed to |argument '"
-    r"|can't convert)",
+    r"|Expected |Missing|Non-finite|Unsupported|Bad |Malformed|Invalid|Index required|No appropriate index|Field "
+    r"|failed to |argument '|can't convert)",
     re.IGNORECASE,
 )
 

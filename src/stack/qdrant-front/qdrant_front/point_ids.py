@@ -20,5 +20,9 @@ def parse_id(value):
     raise malformed(f"value {value} is not a valid point ID, valid values are either an unsigned integer or a UUID")
 
 
+def is_id(value):
+    return bool(_UUID.match(value)) if type(value) is str else 0 <= value < 2**64
+
+
 def parse_ids(values, where):
     return [parse_id(value) for value in array(values, where)]

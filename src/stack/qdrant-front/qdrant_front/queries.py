@@ -14,7 +14,7 @@ _QUERY = _PREFETCH | frozenset("shard_key offset with_vector with_payload".split
 _LATER = ("recommend", "discover", "context", "order_by", "formula", "sample", "relevance_feedback")
 
 
-def _body(body, keys, where, not_served=()):
+def checked_body(body, keys, where, not_served=()):
     known_keys(body, {*keys, "shard_key", *not_served}, where)
     for key in ("shard_key", *not_served):
         if body.get(key) is not None:
@@ -22,11 +22,11 @@ def _body(body, keys, where, not_served=()):
     return body
 
 
-def _limit(value, default):
-    return integer(default if value is None else value, "limit", minimum=1)
+def limit_of(value, default, where="limit"):
+    return integer(default if value is None else value, where, minimum=1)
 
 
-def _record(record):
+def describe_record(record):
     described = {"id": record.id}
     if record.payload is not None:
         described["payload"] = record.payload
@@ -37,13 +37,13 @@ def _record(record):
 
 def retrieve(shard, body):
     """The points in the order of the ids; those that do not exist are left out."""
-    _body(body, ("ids", "with_payload", "with_vector"), "body")
+    checked_body(body, ("ids", "with_payload", "with_vector"), "body")
     ids = list(dict.fromkeys(parse_ids(required(body, "ids", "body"), "ids")))
     records = shard.retrieve(
         ids, parse_with_payload(body.get("with_payload"), True), parse_with_vector(body.get("with_vector"))
     )
     found = {record.id: record for record in records}
-    return [_record(found[point_id]) for point_id in ids if point_id in found]
+    return [describe_record(found[point_id]) for point_id in ids if point_id in found]
 
 
 def retrieve_one(shard, text):
@@ -51,47 +51,59 @@ def retrieve_one(shard, text):
     records = shard.retrieve([point_id], True, True)
     if not records:
         raise not_found(f"Point with id {text} does not exists!")
-    return _record(records[0])
+    return describe_record(records[0])
 
 
 def scroll(shard, body):
-    _body(body, ("offset", "limit", "filter", "with_payload", "with_vector"), "body", ("order_by",))
+    checked_body(body, ("offset", "limit", "filter", "with_payload", "with_vector"), "body", ("order_by",))
     offset = body.get("offset")
     records, following = shard.scroll(
         edge.ScrollRequest(
             offset=None if offset is None else parse_id(offset),
-            limit=_limit(body.get("limit"), 10),
+            limit=limit_of(body.get("limit"), 10),
             filter=parse_filter(body.get("filter")),
             with_payload=parse_with_payload(body.get("with_payload"), True),
             with_vector=parse_with_vector(body.get("with_vector")),
         )
     )
-    return {"points": [_record(record) for record in records], "next_page_offset": following}
+    return {"points": [describe_record(record) for record in records], "next_page_offset": following}
 
 
 def count(shard, body):
-    _body(body, ("filter", "exact"), "body")
+    checked_body(body, ("filter", "exact"), "body")
     exact = boolean(body.get("exact"), "exact")
     request = edge.CountRequest(exact=exact is not False, filter=parse_filter(body.get("filter")))
     return {"count": shard.count(request)}
 
 
 def query(shard, body):
-    _body(body, _QUERY, "body", ("lookup_from",))
+    checked_body(body, _QUERY, "body", ("lookup_from",))
     scored = shard.query(
-        edge.QueryRequest(
-            limit=_limit(body.get("limit"), 10),
+        scored_request(
+            body,
+            limit=limit_of(body.get("limit"), 10),
             offset=integer(body.get("offset"), "offset") or 0,
-            query=_scoring(body.get("query"), body.get("using"), "query"),
-            prefetches=_prefetches(body.get("prefetch"), "prefetch"),
             with_vector=parse_with_vector(body.get("with_vector")),
             with_payload=parse_with_payload(body.get("with_payload"), False),
-            filter=parse_filter(body.get("filter")),
-            score_threshold=number(body.get("score_threshold"), "score_threshold"),
-            params=_params(body.get("params"), "params"),
+            condition=parse_filter(body.get("filter")),
         )
     )
-    return {"points": [{**_record(point), "version": point.version, "score": point.score} for point in scored]}
+    return {"points": [{**describe_record(point), "version": point.version, "score": point.score} for point in scored]}
+
+
+def scored_request(body, limit, offset, with_vector, with_payload, condition, widen=1):
+    """What a query and a query by groups have in common; `widen` multiplies the limits of all prefetches."""
+    return edge.QueryRequest(
+        limit=limit,
+        offset=offset,
+        query=_scoring(body.get("query"), body.get("using"), "query"),
+        prefetches=_prefetches(body.get("prefetch"), "prefetch", widen),
+        with_vector=with_vector,
+        with_payload=with_payload,
+        filter=condition,
+        score_threshold=number(body.get("score_threshold"), "score_threshold"),
+        params=_params(body.get("params"), "params"),
+    )
 
 
 def query_batch(shard, body):
@@ -99,22 +111,22 @@ def query_batch(shard, body):
     return [query(shard, search) for search in array(required(body, "searches", "body"), "searches")]
 
 
-def _prefetches(value, where):
+def _prefetches(value, where, widen):
     if value is None:
         return []
     if type(value) is dict:
         value = [value]
-    return [_prefetch(item, where) for item in array(value, where)]
+    return [_prefetch(item, where, widen) for item in array(value, where)]
 
 
-def _prefetch(body, where):
+def _prefetch(body, where, widen):
     known_keys(body, _PREFETCH, where)
     if body.get("lookup_from") is not None:
         raise unsupported("`lookup_from`")
     return edge.Prefetch(
-        limit=_limit(body.get("limit"), 10),
+        limit=limit_of(body.get("limit"), 10) * widen,
         query=_scoring(body.get("query"), body.get("using"), f"{where}.query"),
-        prefetches=_prefetches(body.get("prefetch"), f"{where}.prefetch"),
+        prefetches=_prefetches(body.get("prefetch"), f"{where}.prefetch", widen),
         params=_params(body.get("params"), f"{where}.params"),
         filter=parse_filter(body.get("filter"), f"{where}.filter"),
         score_threshold=number(body.get("score_threshold"), f"{where}.score_threshold"),

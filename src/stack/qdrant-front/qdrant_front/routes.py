@@ -2,8 +2,9 @@
 
 import re
 
-from . import COMMIT, TITLE, VERSION, operations, queries
+from . import COMMIT, TITLE, VERSION, groups, operations, queries
 from .errors import unsupported
+from .facet import facet
 from .indexes import parse_index
 from .payloads import IntegerGuard
 from .schema import create_config, updated_config
@@ -144,6 +145,10 @@ _TABLE = {
     "POST /collections/{name}/points/count": _read(queries.count),
     "POST /collections/{name}/points/query": _read(queries.query),
     "POST /collections/{name}/points/query/batch": _read(queries.query_batch),
+    "POST /collections/{name}/points/query/groups": (
+        lambda front, request, name: groups.query_groups(front.registry, name, request.body)
+    ),
+    "POST /collections/{name}/facet": _read(facet),
     "GET /collections/{name}/points/{id}": (
         lambda front, _request, name, point_id: queries.retrieve_one(front.registry.get(name).shard, point_id)
     ),
