@@ -121,6 +121,12 @@ class Migration {
     this.#status = status;
     this.#pauseReason = null;
     this.#phase = 'ended';
+    if (status === 'cancelled' && this.#plan !== null) {
+      // Batches of partitions that never began.
+      const { completedBatches, failedBatches, cancelledBatches } = this.#closed;
+      const rest = this.#plan.batches - completedBatches - failedBatches - cancelledBatches;
+      this.#closed = addTotals(this.#closed, { ...NO_TOTALS, cancelledBatches: rest });
+    }
     this.#mirrorState();
     await this.#mirror?.finish(this.#input.specification.patienceMs);
     const { collection = null, notes = [] } = this.#preparation ?? {};

@@ -25,9 +25,13 @@ export interface TemporalLab {
   close(): Promise<void>;
 }
 
-/** @throws Error when the tests were not started by `npm test` */
-export async function temporalLab(): Promise<TemporalLab> {
-  const address = testStack().environment().TEMPORAL_ADDRESS as string;
+/**
+ * @param address of the Temporal server; by default the one of the tests' stack
+ * @throws Error when the tests were not started by `npm test` and no address is given
+ */
+export async function temporalLab(
+  address = testStack().environment().TEMPORAL_ADDRESS as string,
+): Promise<TemporalLab> {
   const namespace = `test-${randomUUID().slice(0, 8)}`;
   const connection = await Connection.connect({ address });
   await registerNamespace(connection, namespace);

@@ -253,7 +253,10 @@ const untilCancelled: Activities['reconcileBatch'] = async () => {
 
 test('cancel reaches every batch in hand; the job completes as cancelled and the ledger says so', async () => {
   const ledger = recordingLedger();
-  await lab.withWorkers(fakeActivities({ ...ledger, reconcileBatch: untilCancelled }), async () => {
+  // The third partition never begins.
+  const planPartitions = async () => [0, 1, 2].map((index) => fakePartition(index, 2));
+  const activities = fakeActivities({ ...ledger, planPartitions, reconcileBatch: untilCancelled });
+  await lab.withWorkers(activities, async () => {
     const { name, handle } = await start();
     await until('two batches in hand', async () => {
       return (await snapshotMigration(lab.client, name)).batchesInHand.length === 2;
@@ -261,7 +264,7 @@ test('cancel reaches every batch in hand; the job completes as cancelled and the
     await cancelMigration(lab.client, name);
     const result = (await handle.result()) as MigrationResult;
     assert.equal(result.status, 'cancelled');
-    assert.equal(result.totals.cancelledBatches, 4);
+    assert.equal(result.totals.cancelledBatches, 6);
     assert.equal(ledger.states().at(-1)?.status, 'cancelled');
     const cancelled = ledger.reports().filter(({ status }) => status === 'cancelled');
     assert.equal(cancelled.length, 2);
