@@ -1,6 +1,7 @@
 import pc from 'picocolors';
 import type { Snapshot } from '../client/snapshot.ts';
 import { FAULTS, isFaultCode } from '../errors.ts';
+import { endedBatches } from '../job/outcome.ts';
 import { formatDuration, type Pace } from './eta.ts';
 
 const BAR_WIDTH = 24;
@@ -14,7 +15,7 @@ export function progressLine(snapshot: Snapshot, pace: Pace): string {
     pc.yellow(`${waiting} waiting: ${reason}`),
   );
   if (plan === null || totals === null) return [`${snapshot.phase ?? 'starting'} …`, ...waits].join(' · ');
-  const batches = totals.completedBatches + totals.failedBatches + totals.cancelledBatches;
+  const batches = endedBatches(totals);
   const share = plan.records === 0 ? 1 : Math.min(1, totals.records / plan.records);
   const filled = Math.round(share * BAR_WIDTH);
   const rate = pace.recordsPerSecond;

@@ -102,3 +102,17 @@ export function addTotals(a: Totals, b: Totals): Totals {
   const keys = Object.keys(NO_TOTALS) as (keyof Totals)[];
   return Object.fromEntries(keys.map((key) => [key, a[key] + b[key]])) as unknown as Totals;
 }
+
+/** Batches that have ended, however. */
+export function endedBatches(totals: Totals): number {
+  return totals.completedBatches + totals.failedBatches + totals.cancelledBatches;
+}
+
+/**
+ * Counts the batches of a plan that will not run, so that nobody takes the job for complete.
+ *
+ * @param batches of the whole plan
+ */
+export function withRest(totals: Totals, batches: number, as: 'cancelledBatches' | 'failedBatches'): Totals {
+  return { ...totals, [as]: totals[as] + batches - endedBatches(totals) };
+}

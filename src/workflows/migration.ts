@@ -22,7 +22,7 @@ import type {
 } from '../job/job.ts';
 import { drained, halted, pause, progress, resume, setPaused } from '../job/messages.ts';
 import type { MigrationProgress } from '../job/messages.ts';
-import { addTotals, NO_TOTALS, type Totals } from '../job/outcome.ts';
+import { addTotals, NO_TOTALS, withRest, type Totals } from '../job/outcome.ts';
 import { runActivity } from './activity.ts';
 import { LedgerMirror } from './mirror.ts';
 import { workOptions } from './options.ts';
@@ -123,9 +123,7 @@ class Migration {
     this.#phase = 'ended';
     if (status === 'cancelled' && this.#plan !== null) {
       // Batches of partitions that never began.
-      const { completedBatches, failedBatches, cancelledBatches } = this.#closed;
-      const rest = this.#plan.batches - completedBatches - failedBatches - cancelledBatches;
-      this.#closed = addTotals(this.#closed, { ...NO_TOTALS, cancelledBatches: rest });
+      this.#closed = withRest(this.#closed, this.#plan.batches, 'cancelledBatches');
     }
     this.#mirrorState();
     await this.#mirror?.finish(this.#input.specification.patienceMs);
@@ -209,10 +207,9 @@ class Migration {
   }
 
   #startMirror(): void {
-    const { name, jobId, specification, collection, hasLedger, startedAt } = this.#context();
-    if (!hasLedger) return;
-    const job = { id: jobId, name, source: specification.source, collection, startedAt };
-    this.#mirror = new LedgerMirror(job, specification.table);
+    const job = this.#context();
+    if (!job.hasLedger) return;
+    this.#mirror = new LedgerMirror(job);
     this.#mirror.start();
     this.#mirrorState();
   }

@@ -1,5 +1,5 @@
 import { CancellationScope, condition, isCancellation, proxyActivities } from '@temporalio/workflow';
-import type { Activities, LedgerJobState, LedgerUpdate } from '../job/job.ts';
+import type { Activities, JobContext, LedgerJobState, LedgerUpdate } from '../job/job.ts';
 import type { BatchReport } from '../job/outcome.ts';
 import type { TableSpec } from '../source/source.ts';
 import { MIRROR_OPTIONS } from './options.ts';
@@ -27,9 +27,9 @@ export class LedgerMirror {
   #scope: CancellationScope | null = null;
   #loop: Promise<void> = Promise.resolve();
 
-  constructor(job: LedgerUpdate['job'], table: TableSpec) {
-    this.#job = job;
-    this.#table = table;
+  constructor({ jobId, name, specification, collection, startedAt }: JobContext) {
+    this.#job = { id: jobId, name, source: specification.source, collection, startedAt };
+    this.#table = specification.table;
   }
 
   /** Begins to mirror; {@link stop} ends it. It outlives the workflow's own cancellation. */

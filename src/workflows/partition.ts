@@ -10,9 +10,17 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { Activities, BatchEnd, BatchPlan, HaltingFault, JobContext, PartitionPlan } from '../job/job.ts';
+import type {
+  Activities,
+  BatchEnd,
+  BatchPlan,
+  BatchResult,
+  HaltingFault,
+  JobContext,
+  PartitionPlan,
+} from '../job/job.ts';
 import { drained, halted, partitionProgress, setPaused } from '../job/messages.ts';
-import { addTotals, NO_TOTALS, totalsOf } from '../job/outcome.ts';
+import { addTotals, endedBatches, NO_TOTALS, totalsOf, withRest } from '../job/outcome.ts';
 import type { BatchReport, Outcome, Totals } from '../job/outcome.ts';
 import { runActivity } from './activity.ts';
 import { batch } from './batch.ts';
@@ -32,8 +40,6 @@ export interface PartitionInput {
   readonly continued?: {
     /** What is left of the plan. */
     readonly plan: readonly BatchPlan[];
-    /** Batches that have ended. */
-    readonly ended: number;
     readonly sequence: number;
     readonly totals: Totals;
     readonly unmirrored: readonly BatchReport[];
@@ -63,8 +69,6 @@ class Partition {
   readonly #mirror: LedgerMirror;
   #paused: boolean;
   #epoch: number;
-  /** Batches that have ended. */
-  #ended: number;
   #sequence: number;
   #totals: Totals;
   #open: string | null = null;
@@ -75,14 +79,9 @@ class Partition {
     this.#job = job;
     this.#paused = input.paused;
     this.#epoch = input.epoch;
-    this.#ended = continued?.ended ?? 0;
     this.#sequence = continued?.sequence ?? 0;
     this.#totals = continued?.totals ?? NO_TOTALS;
-    const { specification, name, jobId, collection, startedAt } = job;
-    this.#mirror = new LedgerMirror(
-      { id: jobId, name, source: specification.source, collection, startedAt },
-      specification.table,
-    );
+    this.#mirror = new LedgerMirror(job);
     setHandler(setPaused, ({ paused, epoch }) => {
       this.#paused = paused;
       this.#epoch = epoch;
@@ -99,21 +98,17 @@ class Partition {
 
   async batches(): Promise<void> {
     const plan = this.#input.continued?.plan ?? (await this.#plan());
-    const before = this.#ended;
-    while (this.#ended < before + plan.length) {
+    for (let next = 0; next < plan.length;) {
       await condition(() => !this.#paused && this.#mirror.backlogBytes <= MAX_BACKLOG_BYTES);
-      const rest = plan.slice(this.#ended - before);
-      if (workflowInfo().continueAsNewSuggested) await this.#continueAsNew(rest);
-      const isDone = await this.#batch(rest[0] as BatchPlan);
-      if (isDone) this.#ended++;
+      if (workflowInfo().continueAsNewSuggested) await this.#continueAsNew(plan.slice(next));
+      const isDone = await this.#batch(plan[next] as BatchPlan);
+      if (isDone) next++;
     }
   }
 
   /** Counts the batches that will not run, so that nobody takes the job for complete. */
   giveUpRest(as: 'cancelledBatches' | 'failedBatches'): void {
-    const { completedBatches, failedBatches, cancelledBatches } = this.#totals;
-    const rest = this.#input.partition.batches - completedBatches - failedBatches - cancelledBatches;
-    this.#totals = addTotals(this.#totals, { ...NO_TOTALS, [as]: rest });
+    this.#totals = withRest(this.#totals, this.#input.partition.batches, as);
   }
 
   async finish(): Promise<Totals> {
@@ -138,15 +133,12 @@ class Partition {
 
   /** @returns whether the batch has ended; false if a fault halted it and it has to run again */
   async #batch(plan: BatchPlan): Promise<boolean> {
-    const number = this.#input.partition.firstBatch + this.#ended;
+    const number = this.#input.partition.firstBatch + endedBatches(this.#totals);
     const startedAt = new Date().toISOString();
     this.#report({ batch: number, sequence: this.#nextSequence(), status: 'processing', startedAt });
     const workflowId = `${workflowInfo().workflowId}/b${number}`;
     this.#open = workflowId;
-    const ended = (
-      status: Outcome['status'],
-      result: Omit<Outcome, 'batch' | 'sequence' | 'status' | 'startedAt' | 'endedAt'>,
-    ): void => {
+    const ended = (status: Outcome['status'], result: BatchResult): void => {
       const endedAt = new Date().toISOString();
       const outcome = {
         ...result,
@@ -196,7 +188,6 @@ class Partition {
       epoch: this.#epoch,
       continued: {
         plan,
-        ended: this.#ended,
         sequence: this.#sequence,
         totals: this.#totals,
         unmirrored: this.#mirror.unmirrored,
@@ -240,4 +231,4 @@ const NOTHING_DONE = {
   tokens: 0,
   attempts: 0,
   worker: null,
-} as const satisfies Partial<Outcome>;
+} as const satisfies BatchResult;
