@@ -1,4 +1,4 @@
-import { Fault } from '../errors.ts';
+import { Fault, FAULTS } from '../errors.ts';
 import type { FaultCode } from '../errors.ts';
 
 /** Codes of the driver and of the server, by what they mean for the work in hand. */
@@ -166,6 +166,11 @@ export function explainSourceError(error: unknown): unknown {
   const detail = [code ?? errno, sqlState].filter(isNamed).join(', SQLSTATE ') + hint;
   const known = typeof code === 'string' && MESSAGE_IS_SAFE.has(code) && typeof sqlMessage === 'string';
   return new Fault(fault, known ? `${detail}: ${sqlMessage.slice(0, MESSAGE_LENGTH)}` : detail);
+}
+
+/** @returns what the fault says beyond its code's sentence; empty if it says no more */
+export function detailOf(fault: Fault): string {
+  return fault.message.slice(FAULTS[fault.code].message.length).replace(/^ \((.*)\)$/su, '$1');
 }
 
 function faultCode(error: DriverError): FaultCode | undefined {

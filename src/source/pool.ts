@@ -20,6 +20,16 @@ const SERVER_TIME_LIMIT = {
   mariadb: `SET SESSION max_statement_time = ${SILENCE_TIMEOUT_MS / 1_000}`,
 };
 
+type ServerProduct = keyof typeof SERVER_TIME_LIMIT;
+
+/** A SELECT with a time limit of its own. */
+const LIMITED: Record<ServerProduct, (sql: string, limitMs: number) => string> = {
+  mysql: (sql, limitMs) => sql.replace(/^SELECT/u, `SELECT /*+ MAX_EXECUTION_TIME(${limitMs}) */`),
+  mariadb: (sql, limitMs) => `SET STATEMENT max_statement_time = ${limitMs / 1_000} FOR ${sql}`,
+};
+/** ER_QUERY_TIMEOUT of MySQL, ER_STATEMENT_TIMEOUT of MariaDB. */
+const TIME_LIMIT_ERRORS = new Set<unknown>([3024, 1969]);
+
 /** Rows by column position, undecoded, and what the server says of each column. */
 export interface RawResult {
   readonly rows: readonly (readonly RawValue[])[];
@@ -30,13 +40,19 @@ export interface RawResult {
 export interface QueryPool {
   /** @throws Fault where the error is known; `signal.reason` when aborted (its connection is closed then) */
   query(sql: string, signal: AbortSignal): Promise<RawResult>;
+  /**
+   * Runs a SELECT that the server gives up after `limitMs`.
+   *
+   * @returns null if it did not end in time
+   */
+  queryWithin(limitMs: number, sql: string, signal: AbortSignal): Promise<RawResult | null>;
   close(): Promise<void>;
 }
 
 /** Connects on the first query. The text protocol is used: it is up to three times as fast as prepared statements. */
 export function createQueryPool(settings: SourceSettings): QueryPool {
   const pool = mysql.createPool(poolOptions(settings));
-  const prepared = new WeakSet<object>();
+  const products = new WeakMap<object, ServerProduct>();
 
   async function acquire(signal: AbortSignal): Promise<PoolConnection> {
     return abortable(pool.getConnection(), signal, (late) => {
@@ -44,47 +60,53 @@ export function createQueryPool(settings: SourceSettings): QueryPool {
     });
   }
 
-  async function run(connection: PoolConnection, sql: string): Promise<RawResult> {
-    if (!prepared.has(connection.connection)) {
-      await setUp(connection);
-      prepared.add(connection.connection);
-    }
-    const options = { sql, rowsAsArray: true, typeCast: false };
+  async function run(connection: PoolConnection, sql: string, limitMs: number | null): Promise<RawResult> {
+    const product = products.get(connection.connection) ?? (await setUp(connection));
+    products.set(connection.connection, product);
+    const limited = limitMs === null ? sql : LIMITED[product](sql, limitMs);
+    const options = { sql: limited, rowsAsArray: true, typeCast: false };
     const [rows, columns] = await connection.query<mysql.RowDataPacket[][]>(options);
     return { rows: rows as unknown as RawResult['rows'], columns };
   }
 
-  return {
-    async query(sql, signal) {
-      signal.throwIfAborted();
+  /** @returns null only after the time limit, if there is one */
+  async function query(sql: string, limitMs: number | null, signal: AbortSignal): Promise<RawResult | null> {
+    signal.throwIfAborted();
+    try {
+      const connection = await acquire(signal);
       try {
-        const connection = await acquire(signal);
-        try {
-          signal.throwIfAborted();
-          const result = await abortable(run(connection, sql), signal);
-          connection.release();
-          return result;
-        } catch (error) {
-          // After an abort, a timeout or a lost connection its state is unknown, and errors are rare.
-          connection.destroy();
-          throw error;
-        }
-      } catch (error) {
         signal.throwIfAborted();
-        throw explainSourceError(error);
+        const result = await abortable(run(connection, sql, limitMs), signal);
+        connection.release();
+        return result;
+      } catch (error) {
+        // After an abort, a timeout or a lost connection its state is unknown, and errors are rare.
+        connection.destroy();
+        throw error;
       }
-    },
+    } catch (error) {
+      signal.throwIfAborted();
+      if (limitMs !== null && TIME_LIMIT_ERRORS.has((error as { errno?: unknown }).errno)) return null;
+      throw explainSourceError(error);
+    }
+  }
+
+  return {
+    query: async (sql, signal) => (await query(sql, null, signal)) as RawResult,
+    queryWithin: (limitMs, sql, signal) => query(sql, limitMs, signal),
     close: () => pool.end(),
   };
 }
 
-async function setUp(connection: PoolConnection): Promise<void> {
+async function setUp(connection: PoolConnection): Promise<ServerProduct> {
   for (const statement of SESSION_SETUP) await connection.query(statement);
   try {
     await connection.query(SERVER_TIME_LIMIT.mysql);
+    return 'mysql';
   } catch (error) {
     if ((error as { code?: unknown }).code !== 'ER_UNKNOWN_SYSTEM_VARIABLE') throw error;
     await connection.query(SERVER_TIME_LIMIT.mariadb);
+    return 'mariadb';
   }
 }
 

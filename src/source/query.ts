@@ -7,7 +7,7 @@ import type { IdRange, TableSpec } from './source.ts';
 export const MAX_CONTENT_BYTES = 16 * 1024 * 1024;
 
 /** The smallest id; a range that begins before it has no lower end in SQL. */
-const SMALLEST_ID = -(2n ** 63n);
+export const SMALLEST_ID = -(2n ** 63n);
 
 /** The largest id that a range can name; a range that reaches it has no upper end in SQL. */
 export const LARGEST_ID = 2n ** 63n - 1n;
@@ -29,29 +29,38 @@ export function countQuery(table: TableSpec, range: IdRange): string {
   return `SELECT COUNT(*) FROM ${tableName(table)} WHERE ${inRange(table, range)}`;
 }
 
-/** Id and size of the content of up to `limit` rows of the range, ascending. */
+/** Id and sizes of the content columns, in their order, of up to `limit` rows of the range, ascending. */
 export function sizesQuery(table: TableSpec, range: IdRange, limit: number): string {
   const id = quoteIdentifier(table.idColumn);
-  const size = `OCTET_LENGTH(${quoteIdentifier(table.contentColumn)})`;
-  return `SELECT ${id}, ${size} FROM ${tableName(table)} WHERE ${inRange(table, range)} ORDER BY ${id} LIMIT ${whole(limit)}`;
+  const columns = [id, ...contentOf(table).map(sizeOf)];
+  return `SELECT ${columns.join(', ')} FROM ${tableName(table)} WHERE ${inRange(table, range)} ORDER BY ${id} LIMIT ${whole(limit)}`;
 }
 
-/** Position of each column in the result of {@link rowsQuery}; the payload columns follow in their order. */
-export const ROW = { id: 0, tenant: 1, size: 2, content: 3, copied: 4 } as const;
+/** Finds a row of the filtered table whose id is NULL, which no page would ever hold. */
+export function nullIdQuery(table: TableSpec): string {
+  const conditions = [`${quoteIdentifier(table.idColumn)} IS NULL`, ...filterOf(table)];
+  return `SELECT 1 FROM ${tableName(table)} WHERE ${conditions.join(' AND ')} LIMIT 1`;
+}
+
+/** Position of the columns in the result of {@link rowsQuery}: of sizes, contents and copied columns, the first. */
+export function rowLayout({ contentColumns: { length } }: TableSpec) {
+  return { id: 0, tenant: 1, sizes: 2, contents: 2 + length, copied: 2 + 2 * length } as const;
+}
 
 /**
- * The rows with these ids (ascending, at least one), if they still pass the filter. The size is taken again, since a
+ * The rows with these ids (ascending, at least one), if they still pass the filter. The sizes are taken again, since a
  * row may have grown: oversized content never leaves the server.
  */
 export function rowsQuery(table: TableSpec, ids: readonly bigint[]): string {
   const id = quoteIdentifier(table.idColumn);
-  const content = quoteIdentifier(table.contentColumn);
-  const size = `OCTET_LENGTH(${content})`;
+  const contents = contentOf(table);
+  const sizes = contents.map(sizeOf);
+  const total = sizes.length === 1 ? sizes[0] : sizes.map((size) => `COALESCE(${size}, 0)`).join(' + ');
   const columns = [
     id,
     table.tenantColumn === null ? 'NULL' : quoteIdentifier(table.tenantColumn),
-    size,
-    `CASE WHEN ${size} <= ${MAX_CONTENT_BYTES} THEN ${content} END`,
+    ...sizes,
+    ...contents.map((content) => `CASE WHEN ${total} <= ${MAX_CONTENT_BYTES} THEN ${content} END`),
     ...table.payloadColumns.map(quoteIdentifier),
   ];
   const conditions = [
@@ -69,7 +78,8 @@ export function existingQuery(table: TableSpec, ids: readonly bigint[]): string 
   return `SELECT ${id} FROM ${tableName(table)} WHERE ${id} IN (${ids.join(',')})`;
 }
 
-function tableName(table: TableSpec): string {
+/** The table's full name, quoted. */
+export function tableName(table: TableSpec): string {
   return `${quoteIdentifier(table.database)}.${quoteIdentifier(table.table)}`;
 }
 
@@ -86,7 +96,24 @@ function inRange(table: TableSpec, range: IdRange): string {
   return conditions.length === 0 ? 'TRUE' : conditions.join(' AND ');
 }
 
-function filterOf(table: TableSpec): string[] {
+/** The content columns, quoted; at least one. */
+function contentOf(table: TableSpec): string[] {
+  if (table.contentColumns.length === 0)
+    throw new Fault('source_misconfigured', 'MYSQL_CONTENT_COLUMN: expected at least one column');
+  return table.contentColumns.map(quoteIdentifier);
+}
+
+/** Bytes as stored; NULL of NULL. */
+function sizeOf(column: string): string {
+  return `OCTET_LENGTH(${column})`;
+}
+
+/**
+ * The filter as a list of no condition or one.
+ *
+ * @throws Fault `source_misconfigured` if it could leave its parentheses
+ */
+export function filterOf(table: TableSpec): string[] {
   if (table.filter === null) return [];
   const problem = filterProblem(table.filter);
   if (problem !== null) throw new Fault('source_misconfigured', `MYSQL_FILTER ${problem}`);

@@ -17,6 +17,11 @@ export const sourceSettings = z.object({
   MYSQL_POOL_SIZE: numberSetting({ min: 1, max: 1_000 })
     .default(10)
     .describe('Most connections that one process opens at once.'),
+  MYSQL_ROWS_PER_SECOND: numberSetting({ min: 1, max: 1_000_000 })
+    .optional()
+    .describe(
+      'Most rows of content a second that one worker process reads, to spare a busy server; unset: no limit.',
+    ),
   MYSQL_TLS: z
     .enum(['disabled', 'required', 'verify'], { error: 'expected disabled, required or verify' })
     .default('disabled')

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { InputError } from '../errors.ts';
+import { templateProblem } from './content.ts';
 import { filterProblem } from './filter.ts';
 import { identifierProblem } from './identifier.ts';
 import type { SourceSettings } from './settings.ts';
@@ -34,6 +35,8 @@ const checked = (problemOf: (value: string) => string | null) =>
     if (problem !== null) context.addIssue({ code: 'custom', message: problem });
   });
 
+const TEMPLATE_EXPECTED = 'expected a template such as {title}\\n\\n{parse_content}';
+
 const columnName = checked((name) => expectedName('a column name', name));
 
 /** Which table a job reads and how its columns map to records; fixed for a job when it starts. */
@@ -47,12 +50,26 @@ export const tableSettings = z.object({
   MYSQL_TENANT_COLUMN: columnName
     .default('member_code')
     .describe('Column with the tenant of a record, or `none` if the table has no tenants.'),
-  MYSQL_CONTENT_COLUMN: columnName.default('parse_content').describe('Column with the text to embed.'),
+  MYSQL_CONTENT_COLUMN: z
+    .string()
+    .default('parse_content')
+    .transform(namesOf)
+    .superRefine((names, context) => {
+      for (const message of contentProblems(names)) context.addIssue({ code: 'custom', message });
+    })
+    .describe('Column with the text to embed, or several, separated by commas.'),
+  MYSQL_CONTENT_TEMPLATE: checked((template) => {
+    const problem = templateProblem(template, null);
+    return problem === null ? null : `${TEMPLATE_EXPECTED}; it ${problem}`;
+  })
+    .optional()
+    .describe(
+      'How the content columns become one text, for example `{title}\\n\\n{parse_content}`; unset: joined by a blank line.',
+    ),
   MYSQL_PAYLOAD_COLUMNS: z
     .string()
     .default('')
-    .transform((list) => list.split(',').map((name) => name.trim()))
-    .transform((names) => names.filter((name) => name !== ''))
+    .transform(namesOf)
     .superRefine((names, context) => {
       for (const message of payloadProblems(names)) context.addIssue({ code: 'custom', message });
     })
@@ -75,15 +92,24 @@ export const tableSettings = z.object({
 /** Output of {@link tableSettings}. */
 export type TableSettings = z.output<typeof tableSettings>;
 
-/** The table that the settings name. */
+/**
+ * The table that the settings name.
+ *
+ * @throws InputError if the template does not fit the content columns
+ */
 export function tableSpec(settings: TableSettings & Pick<SourceSettings, 'MYSQL_DATABASE'>): TableSpec {
+  const template = settings.MYSQL_CONTENT_TEMPLATE ?? null;
+  const problem = template === null ? null : templateProblem(template, settings.MYSQL_CONTENT_COLUMN);
+  if (problem !== null)
+    throw new InputError([`MYSQL_CONTENT_TEMPLATE: ${TEMPLATE_EXPECTED}; it ${problem}.`]);
   const [table, database] = settings.MYSQL_TABLE.split('.').reverse();
   return {
     database: database ?? settings.MYSQL_DATABASE,
     table: table ?? settings.MYSQL_TABLE,
     idColumn: settings.MYSQL_ID_COLUMN,
     tenantColumn: settings.MYSQL_TENANT_COLUMN === NO_TENANT ? null : settings.MYSQL_TENANT_COLUMN,
-    contentColumn: settings.MYSQL_CONTENT_COLUMN,
+    contentColumns: settings.MYSQL_CONTENT_COLUMN,
+    contentTemplate: template,
     payloadColumns: settings.MYSQL_PAYLOAD_COLUMNS,
     filter: settings.MYSQL_FILTER ?? null,
   };
@@ -113,15 +139,34 @@ function tableProblem(value: string): string | null {
   );
 }
 
+function namesOf(list: string): string[] {
+  return list
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+}
+
+function contentProblems(names: readonly string[]): string[] {
+  if (names.length === 0) return ['expected a column name, or several, separated by commas'];
+  return listProblems(names);
+}
+
 function payloadProblems(names: readonly string[]): string[] {
+  const taken = names.filter((name) => PAYLOAD_FIELDS.has(name));
+  return [
+    ...listProblems(names),
+    ...taken.map((name) => `expected other columns than ${name}, a field of the payload already`),
+  ];
+}
+
+/** Of names that are not names, and of repeated ones: column names know no case. */
+function listProblems(names: readonly string[]): string[] {
   const seen = new Set<string>();
   return names.flatMap((name) => {
     const repeated = seen.has(name.toLowerCase());
     seen.add(name.toLowerCase());
-    const invalid = expectedName('column names', name);
+    const invalid = expectedName(names.length === 1 ? 'a column name' : 'column names', name);
     if (invalid !== null) return [invalid];
-    if (PAYLOAD_FIELDS.has(name))
-      return [`expected other columns than ${name}, a field of the payload already`];
     return repeated ? [`expected each column once, ${name} is repeated`] : [];
   });
 }

@@ -9,6 +9,8 @@ export type RawValue = Buffer | null;
 const { Types } = mysql;
 /** The "character set" of bytes that are no text. */
 const BINARY_CHARSET = 63;
+/** The protocol's flag of a column that is declared NOT NULL. */
+const NOT_NULL = 1;
 
 const INTEGER_TYPES = new Set<unknown>([
   Types.TINY,
@@ -35,6 +37,22 @@ const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** @returns whether the column holds integers. */
 export function isIntegerColumn(column: FieldPacket): boolean {
   return INTEGER_TYPES.has(column.columnType);
+}
+
+/** @returns whether the column may hold NULL, as far as the server says; where it does not, it may. */
+export function mayBeNull({ flags }: FieldPacket): boolean {
+  return typeof flags !== 'number' || (flags & NOT_NULL) === 0;
+}
+
+/**
+ * A value that is text or a number for sure.
+ *
+ * @throws Error if it is NULL after all
+ */
+export function textOf(raw: RawValue | undefined): string {
+  if (raw === null || raw === undefined)
+    throw new Error('the server answered NULL where a value was expected');
+  return raw.toString();
 }
 
 /** @returns the text, or undefined if the bytes are not UTF-8. */

@@ -1,17 +1,18 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import mysql from 'mysql2/promise';
-import { Fault } from '../../src/errors.ts';
-import type { FaultCode } from '../../src/errors.ts';
 import { createMySqlSource } from '../../src/source/mysql.ts';
-import { LARGEST_ID, MAX_CONTENT_BYTES } from '../../src/source/query.ts';
+import { createQueryPool } from '../../src/source/pool.ts';
+import { countQuery, idsQuery, LARGEST_ID, rowsQuery, sizesQuery } from '../../src/source/query.ts';
 import { sourceSettings } from '../../src/source/settings.ts';
 import type { SourceSettings } from '../../src/source/settings.ts';
 import type { Source, TableSpec } from '../../src/source/source.ts';
+import { isFault } from '../conformance/source-bench.ts';
+import { contentsByAudit } from '../support/audit.ts';
 import { testStack } from '../support/stack.ts';
 
 const DATABASE = 'ferry_test_source';
-const EVERYTHING = { after: -(2n ** 63n), upTo: LARGEST_ID };
+const EVERYTHING = { after: -(2n ** 63n) - 1n, upTo: LARGEST_ID };
 const BOUNDS = { maxRows: 100, maxBytes: 1_000_000 };
 const { signal } = new AbortController();
 
@@ -25,7 +26,8 @@ function spec(table: string, changes: Partial<TableSpec> = {}): TableSpec {
     table,
     idColumn: 'id',
     tenantColumn: 'member_code',
-    contentColumn: 'parse_content',
+    contentColumns: ['parse_content'],
+    contentTemplate: null,
     payloadColumns: [],
     filter: null,
     ...changes,
@@ -46,15 +48,6 @@ async function records(
   return spec(name);
 }
 
-function isFault(code: FaultCode, detail = /(?:)/u) {
-  return (error: unknown) => {
-    assert.ok(error instanceof Fault, String(error));
-    assert.equal(error.code, code);
-    assert.match(error.message, detail);
-    return true;
-  };
-}
-
 before(async () => {
   const stack = testStack();
   const environment = stack.environment();
@@ -71,6 +64,10 @@ before(async () => {
   await admin.query(`USE ${DATABASE}`);
   settings = sourceSettings.parse({ ...environment, MYSQL_DATABASE: DATABASE });
   source = createMySqlSource(settings);
+  await records('extremes', [
+    [-(2n ** 63n), 'a'],
+    [LARGEST_ID, 'b'],
+  ]);
 });
 
 after(async () => {
@@ -79,250 +76,163 @@ after(async () => {
   await admin.end();
 });
 
-describe('ids', () => {
-  const ids = [-(2n ** 63n) + 1n, -(2n ** 53n) - 1n, -1n, 0n, 1n, 2n ** 53n, 2n ** 53n + 1n, 2n ** 63n - 1n];
-
-  it('are exact over the whole of 64 bits, in every call', async () => {
-    const table = await records(
-      'extremes',
-      ids.map((id) => [id, `record ${id}`]),
-    );
-    assert.deepEqual(await source.ids(table, EVERYTHING, 100, signal), ids);
-    assert.deepEqual(await source.ids(table, { after: -1n, upTo: 2n ** 53n }, 100, signal), [
-      0n,
-      1n,
-      2n ** 53n,
-    ]);
-    assert.deepEqual(await source.ids(table, { after: 2n ** 53n, upTo: 2n ** 63n - 2n }, 9, signal), [
-      2n ** 53n + 1n,
-    ]);
-    assert.deepEqual(await source.ids(table, EVERYTHING, 3, signal), ids.slice(0, 3));
-    assert.deepEqual(await source.ids(table, { after: 5n, upTo: 5n }, 3, signal), []);
-    assert.equal(await source.count(table, EVERYTHING, signal), ids.length);
-    assert.equal(await source.count(table, { after: 0n, upTo: 2n ** 53n }, signal), 2);
-    const page = await source.page(table, EVERYTHING, BOUNDS, signal);
-    assert.deepEqual(
-      page.rows.map((row) => [row.id, row.content]),
-      ids.map((id) => [id, `record ${id}`]),
-    );
-    assert.equal(page.upTo, EVERYTHING.upTo);
-    const wanted = [2n ** 53n, 2n ** 53n + 1n, 2n ** 53n + 2n, -(2n ** 53n) - 1n, 2n ** 63n - 1n];
-    const found = await source.existing(table, wanted, signal);
-    assert.deepEqual([...found].sort(), wanted.filter((id) => ids.includes(id)).sort());
-  });
-
-  it('are looked up by a range of the primary key', async () => {
+describe('queries', () => {
+  it('go by ranges of the primary key, whatever the columns and the filter', async () => {
     const table = await records('planned', []);
     const values = Array.from({ length: 2_000 }, (_, index) => `(${index * 7}, 'text')`).join(',');
     await admin.query(`INSERT INTO planned (id, parse_content) VALUES ${values}`);
     await admin.query('ANALYZE TABLE planned');
-    const seen: string[] = [];
+    const several = {
+      ...table,
+      contentColumns: ['parse_content', 'member_code'],
+      filter: "member_code <> 'x'",
+    };
     for (const range of [
       { after: 70n, upTo: 700n },
       { after: 13_000n, upTo: LARGEST_ID },
     ]) {
-      await source.page(table, range, BOUNDS, signal);
-      const upper = range.upTo === LARGEST_ID ? '' : ` AND id <= ${range.upTo}`;
-      const sql = `EXPLAIN SELECT id FROM planned WHERE id > ${range.after}${upper} ORDER BY id LIMIT 101`;
-      const [plan] = await admin.query<mysql.RowDataPacket[]>(sql);
-      seen.push(`${plan[0]?.['type']} ${plan[0]?.['key']}`);
+      for (const spec of [table, several]) {
+        for (const sql of [
+          idsQuery(spec, range, 101),
+          sizesQuery(spec, range, 101),
+          countQuery(spec, range),
+          rowsQuery(spec, [range.after + 7n, range.after + 14n, range.after + 21n]),
+        ]) {
+          const [plan] = await admin.query<mysql.RowDataPacket[]>(`EXPLAIN ${sql}`);
+          assert.deepEqual([plan[0]?.['type'], plan[0]?.['key']], ['range', 'PRIMARY'], sql);
+          assert.doesNotMatch(String(plan[0]?.['Extra']), /filesort/u, sql);
+        }
+      }
     }
-    assert.deepEqual(seen, ['range PRIMARY', 'range PRIMARY']);
   });
 
-  it('above 2^63 - 1, repeated or not integer halt instead of getting lost', async () => {
-    await admin.query(
-      'CREATE TABLE positive (id BIGINT UNSIGNED PRIMARY KEY, member_code INT, parse_content TEXT)',
+  it('for NULL ids are made where the server says that there may be some, once a scan', async () => {
+    await records('keyed', [[1n, 'a']]);
+    const asked: string[] = [];
+    await admin.query('CREATE TABLE open_key (id INT NULL UNIQUE, member_code INT, parse_content TEXT)');
+    await admin.query("INSERT INTO open_key VALUES (1, 1, 'a'), (2, 1, 'b')");
+    await admin.query("SET GLOBAL general_log = 1, GLOBAL log_output = 'TABLE'");
+    try {
+      for (const name of ['keyed', 'open_key']) {
+        await source.ids(spec(name), EVERYTHING, 1, signal);
+        await source.ids(spec(name), { ...EVERYTHING, after: 1n }, 1, signal);
+      }
+    } finally {
+      await admin.query('SET GLOBAL general_log = 0');
+    }
+    const [rows] = await admin.query<mysql.RowDataPacket[]>(
+      `SELECT CONVERT(argument USING utf8mb4) AS sql_text FROM mysql.general_log WHERE argument LIKE '%${DATABASE}%IS NULL%'`,
     );
-    await admin.query("INSERT INTO positive VALUES (1, 1, 'a'), (9223372036854775807, 1, 'b')");
-    const table = spec('positive');
-    assert.deepEqual(await source.ids(table, EVERYTHING, 9, signal), [1n, LARGEST_ID]);
-    await admin.query("INSERT INTO positive VALUES (9223372036854775808, 1, 'c')");
-    await assert.rejects(source.ids(table, EVERYTHING, 9, signal), isFault('source_misconfigured', /2\^63/u));
-    await admin.query('CREATE TABLE repeated (id INT, member_code INT, parse_content TEXT)');
-    await admin.query("INSERT INTO repeated VALUES (1, 1, 'a'), (1, 1, 'b')");
-    await assert.rejects(
-      source.ids(spec('repeated'), EVERYTHING, 9, signal),
-      isFault('source_misconfigured', /unique/u),
+    asked.push(
+      ...rows.map((row) => String(row['sql_text'])).filter((sql) => sql.startsWith('SELECT 1 FROM')),
     );
-    await admin.query('CREATE TABLE named (id VARCHAR(9) PRIMARY KEY, member_code INT, parse_content TEXT)');
-    await assert.rejects(
-      source.ids(spec('named'), EVERYTHING, 9, signal),
-      isFault('source_misconfigured', /integer/u),
-    );
+    assert.deepEqual(asked, [`SELECT 1 FROM \`${DATABASE}\`.\`open_key\` WHERE \`id\` IS NULL LIMIT 1`]);
+  });
+
+  it('are given up by the server after a limit of their own', async () => {
+    const pool = createQueryPool(settings);
+    assert.equal(await pool.queryWithin(50, 'SELECT SLEEP(20)', signal), null);
+    assert.equal((await pool.queryWithin(5_000, 'SELECT 7', signal))?.rows[0]?.[0]?.toString(), '7');
+    await assert.rejects(pool.queryWithin(50, 'SELECT > 1', signal), isFault('source_misconfigured'));
+    await pool.close();
   });
 });
 
-describe('pages', () => {
-  it('end at the bound of rows or of bytes, and tile the range', async () => {
-    const table = await records(
-      'sized',
-      [10, 20, 30, 40, 50].map((id) => [BigInt(id), 'x'.repeat(id)]),
-    );
-    const range = { after: 0n, upTo: 99n };
-    const pages: [bigint[], bigint][] = [];
-    let at = range.after;
-    while (at < range.upTo) {
-      const page = await source.page(table, { ...range, after: at }, { maxRows: 10, maxBytes: 60 }, signal);
-      pages.push([page.rows.map((row) => row.id), page.upTo]);
-      at = page.upTo;
-    }
-    assert.deepEqual(pages, [
-      [[10n, 20n, 30n], 30n],
-      [[40n], 40n],
-      [[50n], 99n],
-    ]);
-    const two = await source.page(table, range, { maxRows: 2, maxBytes: 1 }, signal);
-    assert.deepEqual([two.rows.length, two.upTo], [1, 10n], 'at least one row');
-    const exact = await source.page(table, range, { maxRows: 5, maxBytes: 1_000 }, signal);
-    assert.deepEqual([exact.rows.length, exact.upTo], [5, 99n]);
-    const four = await source.page(table, range, { maxRows: 4, maxBytes: 1_000 }, signal);
-    assert.deepEqual([four.rows.length, four.upTo], [4, 40n]);
-    const none = await source.page(table, { after: 50n, upTo: 99n }, BOUNDS, signal);
-    assert.deepEqual(none, { rows: [], upTo: 99n });
-  });
-
-  it('refuse content above 16 MiB unread, and take 16 MiB', async () => {
-    const table = await records('large', [[1n, 'before']]);
-    await admin.query(
-      `INSERT INTO large (id, parse_content) VALUES (2, REPEAT('é', ${MAX_CONTENT_BYTES / 2}))`,
-    );
-    await admin.query(
-      `INSERT INTO large (id, parse_content) VALUES (3, CONCAT(REPEAT('é', ${MAX_CONTENT_BYTES / 2}), 'x'))`,
-    );
-    await admin.query("INSERT INTO large (id, parse_content) VALUES (4, 'after')");
-    const page = await source.page(
-      table,
-      EVERYTHING,
-      { maxRows: 10, maxBytes: 2 * MAX_CONTENT_BYTES },
-      signal,
-    );
-    assert.deepEqual(
-      page.rows.map((row) => [row.id, row.content?.length ?? null, row.refused]),
-      [
-        [1n, 6, null],
-        [2n, MAX_CONTENT_BYTES / 2, null],
-        [3n, null, 'content_too_large'],
-        [4n, 5, null],
-      ],
-    );
-  });
-
-  it('carry NULL, empty text and every script as they are', async () => {
-    const texts = [null, '', '漢字かな交じり文', '👩‍👩‍👧 🇩🇪', 'e\u0301 \0 \\ \' "', '\ufeffwith a mark'];
-    const table = await records(
-      'texts',
-      texts.map((text, index) => [BigInt(index), text]),
-    );
-    const page = await source.page(table, EVERYTHING, BOUNDS, signal);
-    assert.deepEqual(
-      page.rows.map((row) => row.content),
-      texts,
-    );
-    assert.ok(page.rows.every((row) => row.refused === null && row.tenant === 'm'));
-  });
-
-  it('convert other character sets, and read bytes as UTF-8 or refuse them', async () => {
-    await admin.query(
-      `CREATE TABLE encoded (id INT PRIMARY KEY, member_code INT, latin TEXT CHARACTER SET latin1,
-        gbk TEXT CHARACTER SET gbk, bytes BLOB, json JSON)`,
-    );
-    await admin.query(
-      "INSERT INTO encoded VALUES (1, NULL, 'Größe €', '汉字', 'Größe', '{\"id\": 9007199254740993}')",
-    );
-    await admin.query("INSERT INTO encoded VALUES (2, 7, 'a', 'b', x'c328', NULL)");
-    const read = async (contentColumn: string) => {
-      const page = await source.page(spec('encoded', { contentColumn }), EVERYTHING, BOUNDS, signal);
-      return page.rows.map((row) => row.refused ?? row.content);
-    };
-    assert.deepEqual(await read('latin'), ['Größe €', 'a']);
-    assert.deepEqual(await read('gbk'), ['汉字', 'b']);
-    assert.deepEqual(await read('bytes'), ['Größe', 'content_invalid']);
-    assert.deepEqual(await read('json'), ['{"id": 9007199254740993}', null]);
-    const page = await source.page(spec('encoded', { contentColumn: 'latin' }), EVERYTHING, BOUNDS, signal);
-    assert.deepEqual(
-      page.rows.map((row) => row.tenant),
-      [null, '7'],
-    );
-    const untenanted = spec('encoded', { contentColumn: 'latin', tenantColumn: null });
-    assert.deepEqual((await source.page(untenanted, EVERYTHING, BOUNDS, signal)).rows[1]?.tenant, null);
-  });
-
-  it('copy columns of every type, and refuse bytes', async () => {
-    await admin.query(
-      `CREATE TABLE copied (id INT PRIMARY KEY, member_code INT, parse_content TEXT, small SMALLINT, huge BIGINT UNSIGNED,
-        price DECIMAL(20, 4), ratio DOUBLE, flag BIT(1), bits BIT(9), tiny TINYINT(1), day DATE, at DATETIME(3),
-        stamp TIMESTAMP NULL, era YEAR, kind ENUM('a', 'b'), title VARCHAR(20), json JSON, nothing INT, zero DATE,
-        raw VARBINARY(4), place POINT)`,
-    );
-    await admin.query("SET time_zone = '+05:00', sql_mode = ''");
-    await admin.query(
-      `INSERT INTO copied VALUES (1, 1, 'x', -3, 18446744073709551615, 12.5, 0.1, b'1', b'100000001', 2, '2024-02-29',
-        '2024-02-29 12:00:00.25', '2024-02-29 12:00:00', 1999, 'b', '漢', '{"id":9007199254740993}', NULL, '0000-00-00',
-        'raw', POINT(1, 2))`,
-    );
-    const columns = [
-      'small',
-      'huge',
-      'price',
-      'ratio',
-      'flag',
-      'bits',
-      'tiny',
-      'day',
-      'at',
-      'stamp',
-      'era',
-      'kind',
-    ];
-    const payloadColumns = [...columns, 'title', 'json', 'nothing', 'zero'];
-    const page = await source.page(spec('copied', { payloadColumns }), EVERYTHING, BOUNDS, signal);
-    assert.deepEqual(page.rows[0]?.copied, {
-      small: -3,
-      huge: 18_446_744_073_709_551_615n,
-      price: '12.5000',
-      ratio: 0.1,
-      flag: true,
-      bits: 257,
-      tiny: 2,
-      day: '2024-02-29',
-      at: '2024-02-29T12:00:00.250',
-      stamp: '2024-02-29T07:00:00Z',
-      era: 1999,
-      kind: 'b',
-      title: '漢',
-      json: '{"id":9007199254740993}',
-      nothing: null,
-      zero: null,
+it('content of several columns is what the audit reads by itself', async () => {
+  await admin.query(
+    `CREATE TABLE audited (id BIGINT PRIMARY KEY, member_code INT, title VARCHAR(50) CHARACTER SET latin1,
+      parse_content LONGTEXT, price DECIMAL(8, 2), note BLOB)`,
+  );
+  await admin.query(
+    `INSERT INTO audited VALUES (1, 1, 'Größe', '正文 👍', 12.5, 'n'), (2, 1, NULL, ' kept ', NULL, NULL),
+      (3, 1, '', ' \t', NULL, NULL), (4, 1, NULL, NULL, NULL, NULL), (5, 1, '{title}', '\\\\n', 0, 'ß')`,
+  );
+  for (const [columns, template] of [
+    [['parse_content'], null],
+    [['title', 'parse_content', 'price', 'note'], null],
+    [['title', 'parse_content', 'price', 'note'], '{{{Title}}}: {price}\\n\\n{parse_content}\\t{note}'],
+  ] as const) {
+    const table = spec('audited', { contentColumns: columns, contentTemplate: template });
+    const { rows } = await source.page(table, EVERYTHING, BOUNDS, signal);
+    const theirs = await contentsByAudit(testStack().environment(), {
+      ...{ database: DATABASE, table: 'audited' },
+      ...{ columns, template },
     });
-    for (const name of ['raw', 'place']) {
-      const bad = source.page(spec('copied', { payloadColumns: [name] }), EVERYTHING, BOUNDS, signal);
-      await assert.rejects(
-        bad,
-        isFault('source_misconfigured', new RegExp(`MYSQL_PAYLOAD_COLUMNS.*"${name}"`, 'u')),
-      );
-    }
+    assert.deepEqual(
+      rows.map(({ content }) => content),
+      theirs,
+    );
+  }
+});
+
+describe('MYSQL_ROWS_PER_SECOND', () => {
+  it('makes pages of a second at most, and the next ones wait', async () => {
+    const table = await records(
+      'paced',
+      [1, 2, 3, 4, 5].map((id) => [BigInt(id), 'x']),
+    );
+    const paced = createMySqlSource({ ...settings, MYSQL_ROWS_PER_SECOND: 2 });
+    const begin = performance.now();
+    const first = await paced.page(table, EVERYTHING, BOUNDS, signal);
+    assert.deepEqual([first.rows.length, first.upTo], [2, 2n]);
+    const second = await paced.page(table, { ...EVERYTHING, after: first.upTo }, BOUNDS, signal);
+    assert.deepEqual([second.rows.length, second.upTo], [2, 4n]);
+    // Timers may fire a millisecond early.
+    assert.ok(performance.now() - begin > 990, 'the second page waits for the first to be paid for');
+    assert.equal((await paced.ids(table, EVERYTHING, 9, signal)).length, 5, 'ids are not content');
+    const controller = new AbortController();
+    const waiting = paced.page(table, { ...EVERYTHING, after: 4n }, BOUNDS, controller.signal);
+    controller.abort(new Error('no longer wanted'));
+    await assert.rejects(waiting, /no longer wanted/u);
+    await paced.close();
+  });
+});
+
+describe('examine', () => {
+  it('sees what an account may do through its roles, at any depth', async () => {
+    await records('examined', [[1n, 'a']]);
+    await admin.query("CREATE OR REPLACE USER ferry_test_member@'%' IDENTIFIED BY 'secret-word'");
+    for (const role of ['ferry_test_outer', 'ferry_test_inner'])
+      await admin.query(`CREATE OR REPLACE ROLE ${role}`);
+    await admin.query(`GRANT SELECT ON ${DATABASE}.examined TO ferry_test_member@'%'`);
+    await admin.query(`GRANT SELECT ON ${DATABASE}.* TO ferry_test_inner`);
+    await admin.query('GRANT ferry_test_inner TO ferry_test_outer');
+    const canWrite = async () => {
+      const member = createMySqlSource({
+        ...settings,
+        MYSQL_USER: 'ferry_test_member',
+        MYSQL_PASSWORD: 'secret-word',
+      });
+      try {
+        return (await member.examine(spec('examined'), signal)).canWrite;
+      } finally {
+        await member.close();
+      }
+    };
+    assert.equal(await canWrite(), false);
+    await admin.query("GRANT ferry_test_outer TO ferry_test_member@'%'");
+    assert.equal(await canWrite(), null, 'MariaDB keeps to itself what a role may do that is not active');
+    await admin.query("SET DEFAULT ROLE ferry_test_outer FOR ferry_test_member@'%'");
+    assert.equal(await canWrite(), false, 'roles that only read');
+    await admin.query(`GRANT INSERT ON ${DATABASE}.* TO ferry_test_inner`);
+    assert.equal(await canWrite(), true, 'a role of a role that writes');
+    await admin.query("DROP USER ferry_test_member@'%'");
+    for (const role of ['ferry_test_outer', 'ferry_test_inner']) await admin.query(`DROP ROLE ${role}`);
   });
 
-  it('honour the filter, question marks and quotes in it; existing() ignores it', async () => {
-    const table = await records('filtered', [
-      [1n, 'why?'],
-      [2n, "it's; -- here"],
-      [3n, 'no'],
-    ]);
-    const filter = "parse_content = 'why?' OR parse_content = 'it''s; -- here'";
-    const filtered = { ...table, filter };
-    assert.deepEqual(await source.ids(filtered, EVERYTHING, 9, signal), [1n, 2n]);
-    assert.deepEqual(
-      await source.ids(filtered, { after: 1n, upTo: 9n }, 9, signal),
-      [2n],
-      'OR stays in parentheses',
+  it('reports a relation that is a view of several tables', async () => {
+    await admin.query(
+      'CREATE VIEW both_of_them AS SELECT id, member_code, parse_content FROM extremes UNION ALL SELECT id, member_code, parse_content FROM extremes',
     );
-    assert.equal(await source.count(filtered, EVERYTHING, signal), 2);
-    assert.equal((await source.page(filtered, EVERYTHING, BOUNDS, signal)).rows.length, 2);
-    assert.deepEqual(await source.existing(filtered, [2n, 3n, 4n], signal), new Set([2n, 3n]));
-    const many = Array.from({ length: 2_500 }, (_, index) => BigInt(index));
-    assert.deepEqual(await source.existing(filtered, many, signal), new Set([1n, 2n, 3n]));
+    const found = await source.examine(spec('both_of_them'), signal);
+    assert.deepEqual(
+      [found.relation, found.idIndex, found.hasDuplicateIds, found.rows],
+      ['view', 'none', true, 4],
+    );
+    await assert.rejects(
+      source.ids(spec('both_of_them'), EVERYTHING, 1, signal),
+      isFault('source_misconfigured', /not unique/u),
+    );
   });
 });
 
@@ -349,19 +259,6 @@ describe('faults', () => {
     await admin.query(`GRANT SELECT ON ${DATABASE}.extremes TO ferry_test_poor@'%'`);
     await failing(poor);
     await admin.query("DROP USER ferry_test_poor@'%'");
-  });
-
-  it('name what is missing', async () => {
-    await assert.rejects(
-      failing({ MYSQL_DATABASE: 'no_such_base' }),
-      isFault('source_table_missing', /no_such_base/u),
-    );
-    await assert.rejects(
-      failing({}, spec('no_such_table')),
-      isFault('source_table_missing', /no_such_table/u),
-    );
-    const table = spec('extremes', { contentColumn: 'no_such_column' });
-    await assert.rejects(failing({}, table), isFault('source_table_missing', /no_such_column/u));
   });
 
   it('blame the settings for what the server cannot read', async () => {
@@ -429,15 +326,6 @@ it('an abort ends a query, a wait for a connection and a call that has not begun
   await admin.query(`KILL CONNECTION ${thread}`);
   assert.equal((await own.ids(spec('extremes'), EVERYTHING, 1, signal)).length, 1, 'the pool is whole');
   await own.close();
-});
-
-it('cannot write, whatever the filter calls', async () => {
-  await admin.query('CREATE TABLE victim (n INT)');
-  await admin.query(
-    'CREATE FUNCTION strike() RETURNS INT BEGIN INSERT INTO victim VALUES (1); RETURN 1; END',
-  );
-  const call = source.ids(spec('extremes', { filter: `${DATABASE}.strike() = 1` }), EVERYTHING, 9, signal);
-  await assert.rejects(call, isFault('source_misconfigured', /READ_ONLY/u));
 });
 
 /** Waits until a query with this word runs. */

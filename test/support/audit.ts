@@ -22,8 +22,10 @@ export interface AuditOptions {
   readonly idColumn?: string;
   /** Empty where the table has none. @default env.MYSQL_TENANT_COLUMN, else member_code */
   readonly tenantColumn?: string;
-  /** @default env.MYSQL_CONTENT_COLUMN, else parse_content */
+  /** One, or several, separated by commas. @default env.MYSQL_CONTENT_COLUMN, else parse_content */
   readonly contentColumn?: string;
+  /** @default env.MYSQL_CONTENT_TEMPLATE, else none */
+  readonly contentTemplate?: string;
   /** @default 1024 */
   readonly parentTokens?: number;
   /** @default 256 */
@@ -101,10 +103,11 @@ async function runPython(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>> = {},
   path: readonly string[] = [],
+  input = '',
 ): Promise<{ status: number | null; stdout: string; stderr: string }> {
   const child = spawn('python3', args, {
     cwd: AUDIT_DIR,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
     env: {
       // First on PATH: this Node, for tests that look for one.
       PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`,
@@ -113,6 +116,9 @@ async function runPython(
       ...env,
     },
   });
+  // One that ends without reading is told by its status.
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(input);
   const closed = once(child, 'close') as Promise<[number | null]>;
   const [stdout, stderr, [status]] = await Promise.all([text(child.stdout), text(child.stderr), closed]);
   return { status, stdout, stderr };
@@ -143,6 +149,47 @@ export async function embedByAudit(texts: readonly string[], dimensions: number)
   return JSON.parse(stdout) as number[][];
 }
 
+/** What the texts of some content columns become by the audit's own reading of templates; null: no content. */
+export async function shapeByAudit(
+  cases: readonly {
+    readonly columns: readonly string[];
+    readonly template: string | null;
+    readonly texts: readonly (string | null)[];
+  }[],
+): Promise<(string | null)[]> {
+  const program = [
+    'import json, sys',
+    'from audit.content import content_shape',
+    "given = json.load(open(0, encoding='utf-8'))",
+    "print(json.dumps([content_shape(one['columns'], one['template'])(one['texts']) for one in given]))",
+  ].join('\n');
+  const { status, stdout, stderr } = await runPython(['-c', program], {}, [], JSON.stringify(cases));
+  if (status !== 0) throw new Error(stderr);
+  return JSON.parse(stdout) as (string | null)[];
+}
+
+/** The contents of a table by ascending id, as the audit reads them by itself. */
+export async function contentsByAudit(
+  env: AuditOptions['env'],
+  source: { database: string; table: string; columns: readonly string[]; template: string | null },
+): Promise<(string | null)[]> {
+  const program = [
+    'import json, sys',
+    'from audit.source import Source, rows',
+    'host, port, user, database, table, columns, template = json.loads(sys.argv[1])',
+    "source = Source(host, int(port), user, 'MYSQL_PASSWORD', database, table, 'id', None, tuple(columns), template)",
+    'print(json.dumps([row.content for row in rows(source)]))',
+  ].join('\n');
+  const { MYSQL_HOST, MYSQL_PORT, MYSQL_USER, MYSQL_PASSWORD } = env;
+  const { database, table, columns, template } = source;
+  const given = JSON.stringify([MYSQL_HOST, MYSQL_PORT, MYSQL_USER, database, table, columns, template]);
+  const { status, stdout, stderr } = await runPython(['-c', program, given], { MYSQL_PASSWORD }, [
+    await packages(),
+  ]);
+  if (status !== 0) throw new Error(stderr);
+  return JSON.parse(stdout) as (string | null)[];
+}
+
 /**
  * Compares the source table with the collection, independently of the product.
  *
@@ -159,6 +206,7 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
     'id-column': options.idColumn ?? env['MYSQL_ID_COLUMN'],
     'tenant-column': options.tenantColumn ?? env['MYSQL_TENANT_COLUMN'],
     'content-column': options.contentColumn ?? env['MYSQL_CONTENT_COLUMN'],
+    'content-template': options.contentTemplate ?? env['MYSQL_CONTENT_TEMPLATE'],
     'qdrant-url': env['QDRANT_URL'],
     collection: options.collection ?? env['QDRANT_COLLECTION_NAME'],
     source: options.source,

@@ -14,7 +14,8 @@ const TABLE: TableSpec = {
   table: 'ip_summary',
   idColumn: 'id',
   tenantColumn: 'member_code',
-  contentColumn: 'parse_content',
+  contentColumns: ['parse_content'],
+  contentTemplate: null,
   payloadColumns: ['title'],
   filter: null,
 };

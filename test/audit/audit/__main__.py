@@ -26,7 +26,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--table", default="ip_summary")
     parser.add_argument("--id-column", default="id")
     parser.add_argument("--tenant-column", default="member_code", help="empty: the table has none")
-    parser.add_argument("--content-column", default="parse_content")
+    parser.add_argument("--content-column", default="parse_content", help="one, or several, comma-separated")
+    parser.add_argument("--content-template", default="", help="how they become one text; empty: joined by a blank line")
     parser.add_argument("--qdrant-url", required=True)
     parser.add_argument("--qdrant-api-key-env", default="QDRANT_API_KEY", help="name of the variable that holds it")
     parser.add_argument("--collection", default="memos")
@@ -93,7 +94,8 @@ def audit(asked: argparse.Namespace) -> Report:
         asked.table,
         asked.id_column,
         asked.tenant_column or None,
-        asked.content_column,
+        tuple(name.strip() for name in asked.content_column.split(",") if name.strip()),
+        asked.content_template or None,
     )
     excused = frozenset(int(part) for part in asked.failed_ids.split(",") if part.strip())
     points = read_points(asked, expected, report)

@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from typing import Iterator
 
+from .content import content_shape
+
 
 @dataclass(frozen=True)
 class Row:
@@ -22,11 +24,18 @@ class Source:
     table: str
     id_column: str
     tenant_column: str | None
-    content_column: str
+    content_columns: tuple[str, ...]
+    content_template: str | None = None
 
 
 def _quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
+
+
+def _text(content: object) -> str | None:
+    if isinstance(content, bytes):
+        return content.decode("utf-8", "surrogateescape")  # a row that is no text is excused, or wrong whatever was written
+    return content if content is None or isinstance(content, str) else str(content)
 
 
 def rows(source: Source) -> Iterator[Row]:
@@ -34,9 +43,10 @@ def rows(source: Source) -> Iterator[Row]:
     import pymysql  # here, so that the self-tests need no package
     from pymysql.cursors import SSCursor
 
+    shape = content_shape(source.content_columns, source.content_template)
     tenant = "NULL" if source.tenant_column is None else _quoted(source.tenant_column)
     statement = (
-        f"SELECT {_quoted(source.id_column)}, {tenant}, {_quoted(source.content_column)}"
+        f"SELECT {_quoted(source.id_column)}, {tenant}, {', '.join(map(_quoted, source.content_columns))}"
         f" FROM {_quoted(source.table)} ORDER BY {_quoted(source.id_column)}"
     )
     connection = pymysql.connect(
@@ -52,8 +62,7 @@ def rows(source: Source) -> Iterator[Row]:
         with connection.cursor() as cursor:
             cursor.execute("SET SESSION net_write_timeout = 3600")
             cursor.execute(statement)
-            for identifier, member, content in cursor:
-                text = content.decode("utf-8") if isinstance(content, bytes) else content
-                yield Row(int(identifier), member, text)
+            for identifier, member, *contents in cursor:
+                yield Row(int(identifier), member, shape([_text(content) for content in contents]))
     finally:
         connection.close()
