@@ -5,7 +5,7 @@ import type { Bm25Options, CollectionSpec } from './target.ts';
 /** Key of the collection's metadata under which we keep what its points are made with. */
 const METADATA_KEY = 'vector_ferry';
 
-type IndexSchema = Schemas['KeywordIndexParams'] | Schemas['IntegerIndexParams'];
+type IndexSchema = Schemas['KeywordIndexParams'] | Schemas['IntegerIndexParams'] | Schemas['UuidIndexParams'];
 
 /**
  * Payload indexes. HNSW links are built only for fields by which searches are filtered; by the others points are
@@ -17,6 +17,8 @@ export const INDEXES: Readonly<Record<string, IndexSchema>> = {
   summary_id: { type: 'integer', lookup: true, range: true, enable_hnsw: false },
   collection_ids: { type: 'integer', lookup: true, range: false },
   type: { type: 'keyword' },
+  // Where strict mode forbids unindexed filters, as in Qdrant Cloud, it also forbids groups by an unindexed field.
+  parent_id: { type: 'uuid', on_disk: true, enable_hnsw: false },
   checksum: { type: 'keyword', on_disk: true, enable_hnsw: false },
   job_id: { type: 'keyword', on_disk: true, enable_hnsw: false },
 };

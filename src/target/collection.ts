@@ -28,7 +28,7 @@ export async function prepare(
   const notes: string[] = [];
   let problem = new Fault('target_unavailable', `alias ${spec.name} does not appear after its creation`);
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    if ((await read(send, spec.name, signal)) !== null) {
+    if ((await readCollection(send, spec.name, signal)) !== null) {
       // Asked in this order, an alias that another host sets meanwhile cannot be taken for a collection.
       const collection = (await aliasTarget(send, spec.name, signal)) ?? spec.name;
       notes.push(...(await complete(send, collection, spec, signal)));
@@ -58,7 +58,7 @@ async function complete(
   spec: CollectionSpec,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const info = await read(send, collection, signal);
+  const info = await readCollection(send, collection, signal);
   if (info === null) {
     throw new Fault('target_collection_missing', collection);
   }
@@ -129,7 +129,7 @@ async function claim(
 ): Promise<{ collection: string; info: Schemas['CollectionInfo'] }> {
   for (let number = 1; number <= MAX_NUMBER; number++) {
     const collection = `${spec.name}_v${number}`;
-    let info = await read(send, collection, signal);
+    let info = await readCollection(send, collection, signal);
     if (info === null) {
       try {
         await send(signal, (api, init) =>
@@ -141,7 +141,7 @@ async function claim(
           throw error;
         }
       }
-      info = await read(send, collection, signal);
+      info = await readCollection(send, collection, signal);
     }
     if (info === null) {
       // Another host is in the middle of it; a later attempt finds it.
@@ -192,13 +192,13 @@ async function createIndexes(
 }
 
 /** @returns the collection that the alias leads to, or null if there is no such alias */
-async function aliasTarget(send: Send, name: string, signal: AbortSignal): Promise<string | null> {
+export async function aliasTarget(send: Send, name: string, signal: AbortSignal): Promise<string | null> {
   const { aliases } = await send(signal, (api, init) => api.getCollectionsAliases({}, init));
   return aliases.find((alias) => alias.alias_name === name)?.collection_name ?? null;
 }
 
 /** @returns null if there is no such collection */
-async function read(
+export async function readCollection(
   send: Send,
   collection: string,
   signal: AbortSignal,

@@ -1,10 +1,10 @@
 import {
   QdrantClientResourceExhaustedError,
-  QdrantClientTimeoutError,
   QdrantClientUnexpectedResponseError,
 } from '@qdrant/js-client-rest';
 import { Fault, type FaultCode } from '../errors.ts';
 import { SCHEMA_NAMES } from './payload.ts';
+import { unreachableFault } from './unreachable.ts';
 
 const MAX_DETAIL = 200;
 
@@ -49,8 +49,7 @@ export function faultOf(error: unknown): unknown {
   if (error instanceof QdrantClientUnexpectedResponseError) {
     return new Fault('target_unavailable', 'a reply without content', { cause: error });
   }
-  const reason = connectionProblem(error);
-  return reason === null ? error : new Fault('target_unavailable', reason, { cause: error });
+  return unreachableFault(error) ?? error;
 }
 
 /** @returns the HTTP status behind a fault, or null if there was no reply */
@@ -69,7 +68,8 @@ function refusalFault(refusal: Refusal): Fault {
   const message = serverMessage(refusal.data);
   const entry = REFUSALS.find((row) => row.status.includes(status) && row.message?.test(message) !== false);
   const code = entry?.code ?? (status >= 500 ? 'target_unavailable' : 'target_refused');
-  const hint = code === 'target_refused' ? ' without a message of Qdrant; check QDRANT_URL' : '';
+  const hint =
+    code === 'target_access_denied' ? '' : ' without a message of Qdrant; check that QDRANT_URL leads to it';
   const detail = `status ${status}${message === '' ? hint : `: ${withoutContent(message)}`}`;
   const retryAfterMs = delay(refusal.headers.get('retry-after'));
   return new Fault(code, detail, { cause: refusal, ...(retryAfterMs === null ? {} : { retryAfterMs }) });
@@ -103,25 +103,4 @@ function delay(header: string | null): number | null {
   }
   const ms = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - Date.now();
   return Number.isFinite(ms) && ms > 0 ? ms : null;
-}
-
-/** @returns why no whole reply came, or null if `error` is something else */
-function connectionProblem(error: Error): string | null {
-  if (
-    error instanceof QdrantClientTimeoutError ||
-    error.name === 'TimeoutError' ||
-    error.name === 'AbortError'
-  ) {
-    return 'timeout';
-  }
-  // JSON that ends in the middle, or a proxy's page sent as JSON.
-  if (error instanceof SyntaxError) {
-    return 'an unreadable reply';
-  }
-  const code = errorCode(error) ?? errorCode(error.cause);
-  return code ?? (/^(fetch failed|terminated)$/.test(error.message) ? 'no connection' : null);
-}
-
-function errorCode(error: unknown): string | null {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null;
 }

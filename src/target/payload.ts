@@ -80,10 +80,12 @@ export function headPaths(copiedColumns: readonly string[]): string[] {
     'member_code',
     'collection_ids',
     ...copiedColumns,
-  ].map(
-    // Unquoted, a dot or bracket in a name would lead into an object.
-    (key) => (/^[\w-]+$/.test(key) ? key : `"${key}"`),
-  );
+  ].map(payloadPath);
+}
+
+/** The path of a top-level key: unquoted, a dot or bracket in its name would lead into an object. */
+export function payloadPath(key: string): string {
+  return /^[\w-]+$/.test(key) ? key : `"${key}"`;
 }
 
 /** @returns null if the payload has no exact record id: such a point lies in no range */

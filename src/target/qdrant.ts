@@ -1,7 +1,9 @@
 import { prepare } from './collection.ts';
 import { connect } from './connection.ts';
+import { examine } from './examine.ts';
+import { record } from './record.ts';
 import { scan, texts, vectors } from './scan.ts';
-import { search } from './search.ts';
+import { search, searchParents } from './search.ts';
 import type { TargetSettings } from './settings.ts';
 import type { Target } from './target.ts';
 import { deletePoints, write } from './write.ts';
@@ -18,5 +20,8 @@ export function createQdrantTarget(settings: TargetSettings): Target {
     write: (owner, jobId, bm25, writes, signal) => write(send, owner, jobId, bm25, writes, signal),
     delete: (collection, pointIds, signal) => deletePoints(send, collection, pointIds, signal),
     search: (owner, query, signal) => search(send, owner, query, signal),
+    searchParents: (owner, query, signal) => searchParents(send, owner, query, signal),
+    record: (owner, recordId, copiedColumns, signal) => record(send, owner, recordId, copiedColumns, signal),
+    examine: (spec, source, signal) => examine(send, spec, source, signal),
   };
 }

@@ -5,7 +5,8 @@ import { DENSE, headPaths, pointHead } from './payload.ts';
 import { scanBounds } from './scan-bounds.ts';
 import type { PointOwner, PointPage, ScanCursor } from './target.ts';
 
-const SCAN_PAGE = 1_000;
+/** Points a page of a scan; strict mode must allow as many. */
+export const SCAN_PAGE = 1_000;
 const TEXTS_PAGE = 500;
 /** Vectors are large: 100 of 1,536 dimensions are 3 MB of JSON. */
 const VECTORS_PAGE = 100;

@@ -50,7 +50,7 @@ const MAX_NAME_LENGTH = 240;
 /** Where Qdrant is and how to log in; each worker's own. Keys are the variables of the environment. */
 export const targetSettings = z.object({
   QDRANT_URL: z
-    .string()
+    .string('expected a URL like https://host:6333')
     .refine(isServiceUrl, 'expected a URL like https://host:6333, without login, query or fragment')
     .describe('Address of Qdrant; without a port 6333 is meant, so write :443 behind a proxy.'),
   QDRANT_API_KEY: z

@@ -95,12 +95,88 @@ export interface PointOwner {
   readonly source: string;
 }
 
-/** A search result. */
+/** What is searched for. With both, the two searches are fused by reciprocal rank; one of them at least is given. */
+export interface SearchQuery {
+  /** By words (BM25); null: not. */
+  readonly text: string | null;
+  /** By meaning; null: not. */
+  readonly vector: readonly number[] | null;
+  readonly limit: number;
+  /** Only points of this tenant; null: of all. */
+  readonly tenant: string | null;
+}
+
+/** A child that was found. */
 export interface SearchHit {
+  /** UUID of the point. */
   readonly id: string;
   readonly score: number;
   readonly recordId: bigint;
+  readonly tenant: string | null;
+  readonly parentIndex: number;
+  readonly chunkIndex: number;
   readonly text: string;
+}
+
+/** A parent, found by its children. */
+export interface ParentHit {
+  /** UUID of the parent's point. */
+  readonly id: string;
+  /** Of its best child. */
+  readonly score: number;
+  readonly recordId: bigint;
+  readonly tenant: string | null;
+  readonly parentIndex: number;
+  readonly text: string;
+  /** Best first. */
+  readonly children: readonly SearchHit[];
+}
+
+/** A point of one record, as it is stored. */
+export interface StoredPoint {
+  readonly head: PointHead;
+  readonly parentIndex: number;
+  readonly chunkIndex: number | null;
+  readonly text: string;
+  readonly jobId: string | null;
+  readonly hasDense: boolean;
+  readonly hasSparse: boolean;
+  /** Whether the payload is as it was written: `point_hash` computed again agrees. */
+  readonly isIntact: boolean;
+}
+
+/** A limit of the collection's strict mode that the product's requests may meet. */
+export interface StrictLimit {
+  /** Qdrant's name of the setting, e.g. `max_query_limit`. */
+  readonly name: string;
+  readonly value: number | boolean;
+  /** What the product's requests need of it; 0 or false if they do with any value, or the job alone decides it. */
+  readonly needed: number | boolean;
+}
+
+/** What Qdrant says of itself and of the collection that a job asks for; nothing is created. */
+export interface TargetExamination {
+  /** E.g. `1.16.2`. */
+  readonly version: string;
+  /** Whether this version is one that the product supports (1.16 or newer). */
+  readonly isSupported: boolean;
+  /** The concrete collection behind the name; null: it would be created. */
+  readonly collection: string | null;
+  readonly isAlias: boolean;
+  /** Each difference between the collection and what the job asks for, a sentence each; empty if there is none. */
+  readonly differences: readonly string[];
+  /** Payload indexes that the job would add to the collection; empty without one, which is created with them. */
+  readonly missingIndexes: readonly string[];
+  /** Whether the collection's metadata records model, dimensions and BM25 options. */
+  readonly hasOrigin: boolean;
+  /** Points of the source, points of other sources, and points without any (foreign). Zero without a collection. */
+  readonly points: { readonly own: number; readonly others: number; readonly foreign: number };
+  /** Whether the key may write; null if Qdrant does not say without a collection. */
+  readonly canWrite: boolean | null;
+  /** Limits of its strict mode: first those that are too low for the product, then all others that it sets. */
+  readonly limits: readonly StrictLimit[];
+  /** Of the whole server; null if it does not say (a key for one collection may not ask). */
+  readonly capacity: { readonly memoryBytes: number; readonly diskBytes: number } | null;
 }
 
 /**
@@ -148,10 +224,21 @@ export interface Target {
     signal: AbortSignal,
   ): Promise<void>;
   delete(collection: string, pointIds: readonly string[], signal: AbortSignal): Promise<void>;
-  /** Children found by meaning and by words, fused by reciprocal rank; BM25 options come from the collection. */
-  search(
+  /** Children, best first; BM25 options come from the collection. */
+  search(owner: PointOwner, query: SearchQuery, signal: AbortSignal): Promise<SearchHit[]>;
+  /** Parents of the children that are found, best first, in one request. @param query.limit parents */
+  searchParents(owner: PointOwner, query: SearchQuery, signal: AbortSignal): Promise<ParentHit[]>;
+  /** All points of one record, in no order. */
+  record(
     owner: PointOwner,
-    query: { text: string; vector: readonly number[] | null; limit: number; tenant?: string },
+    recordId: bigint,
+    copiedColumns: readonly string[],
     signal: AbortSignal,
-  ): Promise<SearchHit[]>;
+  ): Promise<StoredPoint[]>;
+  /**
+   * Looks at the server and the collection that a job asks for, and changes nothing.
+   *
+   * @param source value of payload `source` of the job's points
+   */
+  examine(spec: CollectionSpec, source: string, signal: AbortSignal): Promise<TargetExamination>;
 }

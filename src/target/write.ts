@@ -4,8 +4,8 @@ import type { Send } from './connection.ts';
 import { DENSE, pointPayload, SPARSE } from './payload.ts';
 import type { Bm25Options, PointOwner, PointWrite } from './target.ts';
 
-/** Larger requests gain nothing, and Qdrant takes 32 MB at most. */
-const MAX_REQUEST_POINTS = 256;
+/** Larger requests gain nothing, and Qdrant takes 32 MB at most. Strict mode must allow as many. */
+export const MAX_REQUEST_POINTS = 256;
 const MAX_REQUEST_BYTES = 8 * 1024 * 1024;
 const DELETE_PAGE = 1_000;
 

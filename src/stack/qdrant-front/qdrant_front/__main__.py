@@ -1,4 +1,4 @@
-"""`python -m qdrant_front --host 127.0.0.1 --port 6333 --data DIR [--api-key KEY]`
+"""`python -m qdrant_front --host 127.0.0.1 --port 6333 --data DIR [--api-key KEY [--read-only-api-key KEY]]`
 
 Prints one line with its address when it serves; port 0 takes a free port. SIGTERM and SIGINT finish the requests under
 way, flush and leave with status 0.
@@ -25,7 +25,7 @@ def main():
     data = os.path.abspath(arguments.data)
     lock = _lock(data)
     listener = _listen(arguments.host, arguments.port)
-    front = Front(data, arguments.api_key or None)
+    front = Front(data, arguments.api_key or None, arguments.read_only_api_key or None)
     config = uvicorn.Config(
         front,
         loop="asyncio",
@@ -47,6 +47,7 @@ def _arguments():
     parser.add_argument("--port", type=int, default=6333, help="0 takes a free port")
     parser.add_argument("--data", required=True, metavar="DIR")
     parser.add_argument("--api-key", metavar="KEY", help="refuse requests without this key")
+    parser.add_argument("--read-only-api-key", metavar="KEY", help="a second key, which may not write")
     return parser.parse_args()
 
 

@@ -19,7 +19,7 @@ from .counters import Counters
 from .errors import ApiError, from_engine, malformed
 from .faults import Faults
 from .registry import Registry
-from .routes import Plain, find
+from .routes import PARAMETERS, READING_POSTS, Plain, find
 
 _MAX_BODY_BYTES = 32 * 1024 * 1024
 _FLUSH_SECONDS = 1
@@ -29,14 +29,14 @@ _JSON = (b"content-type", b"application/json")
 
 
 class Request:
-    def __init__(self, scope, raw):
+    def __init__(self, scope, raw, endpoint):
         self.raw = raw
         self.body = _parse(raw)
-        parameters = parse_qs(scope["query_string"].decode())
-        unknown = parameters.keys() - _PARAMETERS
+        self.parameters = parse_qs(scope["query_string"].decode())
+        unknown = self.parameters.keys() - PARAMETERS.get(endpoint, _PARAMETERS)
         if unknown:
             raise ApiError(400, f"Invalid query parameters: unknown parameter `{sorted(unknown)[0]}`")
-        self.wait = parameters.get("wait", ["false"])[-1] == "true"
+        self.wait = self.parameters.get("wait", ["false"])[-1] == "true"
 
 
 def _parse(raw):
@@ -51,11 +51,13 @@ def _parse(raw):
 class Front:
     """One data folder, served."""
 
-    def __init__(self, data, api_key=None):
+    def __init__(self, data, api_key=None, read_only_api_key=None):
+        self.data = data
         self.registry = Registry(data)
         self.counters = Counters(os.path.join(data, "counters.json"))
         self.faults = Faults()
         self._api_key = api_key
+        self._read_only_api_key = read_only_api_key
         self._flusher = None
 
     async def __call__(self, scope, receive, send):
@@ -90,8 +92,10 @@ class Front:
         raw = await _read_body(receive)
         method = scope["method"]
         path = scope["raw_path"].decode("ascii")
-        self._authorize(scope, path)
+        may_write = self._authorize(scope, path)
         endpoint, handler, names = find(method, path.rstrip("/") or "/")
+        if not may_write and method != "GET" and endpoint not in READING_POSTS:
+            raise ApiError(403, "Forbidden: the key has no write access")
         control = path.startswith("/front/")
         fault = None
         if not control:
@@ -101,14 +105,15 @@ class Front:
             await asyncio.sleep(fault.delay_seconds)
             if fault.status is not None and not fault.after:
                 raise fault.error()
-        result = handler(self, Request(scope, raw), *(unquote(name) for name in names))
+        result = handler(self, Request(scope, raw, endpoint), *(unquote(name) for name in names))
         if fault is not None and fault.status is not None:
             raise fault.error()
         return result
 
     def _authorize(self, scope, path):
+        """Whether the request may write; 401 where it may not even read."""
         if self._api_key is None or path in _OPEN_PATHS:
-            return
+            return True
         headers = dict(scope["headers"])
         given = headers.get(b"api-key")
         if given is None:
@@ -116,8 +121,11 @@ class Front:
             given = token if scheme.lower() == b"bearer" else None
         if given is None:
             raise ApiError(401, "Must provide an API key or an Authorization bearer token")
-        if not hmac.compare_digest(given, self._api_key.encode()):
+        if hmac.compare_digest(given, self._api_key.encode()):
+            return True
+        if self._read_only_api_key is None or not hmac.compare_digest(given, self._read_only_api_key.encode()):
             raise ApiError(401, "Invalid API key or JWT")
+        return False
 
     async def _lifespan(self, receive, send):
         while True:

@@ -6,6 +6,8 @@ from .engine import engine_config
 from .errors import unsupported
 from .indexes import describe_indexes
 
+_NOT_OF_THE_ENGINE = {"metadata": None, "strict_mode_config": None}
+
 
 class Collection:
     """Every write goes through `update`, so that the flush knows which shards have something to write."""
@@ -40,8 +42,8 @@ class Collection:
             self.shard.flush()
 
     def reconfigure(self, config):
-        """The engine takes a new configuration only while it opens a shard; metadata are none of its business."""
-        if {**config, "metadata": None} == {**self.config, "metadata": None}:
+        """The engine takes a new configuration only while it opens a shard; not all of it is its business."""
+        if {**config, **_NOT_OF_THE_ENGINE} == {**self.config, **_NOT_OF_THE_ENGINE}:
             self.config = config
             return
         self.flush()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from qdrant_edge import CountRequest, Filter, HasIdCondition, Point, PointVectors, UpdateMode, UpdateOperation
 
-from .errors import array, choice, invalid, known_keys, malformed, required, string, strings, unsupported
+from .errors import ApiError, array, choice, invalid, known_keys, malformed, required, string, strings, unsupported
 from .filters import parse_filter
 from .payloads import parse_payload
 from .point_ids import parse_id, parse_ids
@@ -39,6 +39,13 @@ def _body(body, keys, where):
     return body
 
 
+def _not_empty(points):
+    """A write of no points reaches no shard, which a real server refuses, after it has checked the key."""
+    if not points:
+        raise ApiError(400, "Bad request: Empty update request")
+    return points
+
+
 def _count(shard, *conditions):
     return shard.count(CountRequest(exact=True, filter=Filter(must=list(conditions))))
 
@@ -51,6 +58,7 @@ def upsert(body, guard):
         points = [_point(point, guard) for point in array(body["points"], "points")]
     else:
         points = _batch(body["batch"], guard)
+    _not_empty(points)
     condition = parse_filter(body.get("update_filter"), "update_filter")
     mode = choice(body.get("update_mode"), _UPDATE_MODES, "update_mode")
     ids = {point.id for point in points}
@@ -94,6 +102,7 @@ def update_vectors(body, guard):
     for point in array(required(body, "points", "update_vectors"), "points"):
         known_keys(point, {"id", "vector"}, "points")
         points.append(PointVectors(parse_id(point.get("id")), parse_point_vectors(required(point, "vector", "points"))))
+    _not_empty(points)
     condition = parse_filter(body.get("update_filter"), "update_filter")
     ids = {point.id for point in points}
 
@@ -106,7 +115,7 @@ def update_vectors(body, guard):
 def _selected(body, by_ids, by_filter, counter, where):
     """An operation on the points of a selector: ids win over a filter, one of them has to be there."""
     if body.get("points") is not None:
-        ids = parse_ids(body["points"], f"{where}.points")
+        ids = _not_empty(parse_ids(body["points"], f"{where}.points"))
         distinct = set(ids)
         return Write(by_ids(ids), counter, lambda shard: _count(shard, HasIdCondition(distinct)))
     if body.get("filter") is not None:
@@ -187,8 +196,8 @@ _BATCHED = {
 }
 
 
-def batch(body, guard):
-    """The writes of `/points/batch`, in order."""
+def batch(body, guard, strict):
+    """The writes of `/points/batch`, in order; each is held to the limits of the collection."""
     known_keys(body, {"operations"}, "body")
     writes = []
     for operation in array(required(body, "operations", "body"), "operations"):
@@ -196,6 +205,7 @@ def batch(body, guard):
         if len(operation) != 1:
             raise malformed("operations: expected exactly one operation in each object")
         ((kind, argument),) = operation.items()
+        strict.write(kind, argument)
         writes.append(_BATCHED[kind](argument, guard))
     return writes
 

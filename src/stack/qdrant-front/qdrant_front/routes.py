@@ -8,6 +8,8 @@ from .facet import facet
 from .indexes import parse_index
 from .payloads import IntegerGuard
 from .schema import create_config, updated_config
+from .strict_mode import StrictMode
+from .telemetry import telemetry
 
 
 class Plain:
@@ -68,7 +70,9 @@ def _outcome(request, number):
 
 def _create_index(front, request, name):
     collection = front.registry.get(name)
-    return _outcome(request, collection.update(parse_index(request.body)))
+    operation = parse_index(request.body)
+    StrictMode(collection).index(request.body["field_name"])
+    return _outcome(request, collection.update(operation))
 
 
 def _delete_index(front, request, name, field):
@@ -79,6 +83,7 @@ def _delete_index(front, request, name, field):
 def _write(prepare):
     def handler(front, request, name):
         collection = front.registry.get(name)
+        StrictMode(collection).write(prepare.__name__, request.body)
         write = prepare(request.body, IntegerGuard(request.raw))
         return _outcome(request, operations.apply(collection, write, front.counters))
 
@@ -87,12 +92,23 @@ def _write(prepare):
 
 def _batch(front, request, name):
     collection = front.registry.get(name)
-    writes = operations.batch(request.body, IntegerGuard(request.raw))
+    writes = operations.batch(request.body, IntegerGuard(request.raw), StrictMode(collection))
     return [_outcome(request, operations.apply(collection, write, front.counters)) for write in writes]
 
 
-def _read(run):
-    return lambda front, request, name: run(front.registry.get(name).shard, request.body)
+def _read(run, check=None):
+    def handler(front, request, name):
+        collection = front.registry.get(name)
+        if check is not None:
+            check(StrictMode(collection), request.body)
+        return run(collection.shard, request.body)
+
+    return handler
+
+
+def _query_groups(front, request, name):
+    StrictMode(front.registry.get(name)).groups(request.body)
+    return groups.query_groups(front.registry, name, request.body)
 
 
 def _reset_counters(front, _request):
@@ -120,6 +136,7 @@ _TABLE = {
     "GET /front/faults": lambda front, _request: front.faults.describe(),
     "POST /front/faults": _add_fault,
     "DELETE /front/faults": _clear_faults,
+    "GET /telemetry": telemetry,
     "GET /aliases": lambda front, _request: {"aliases": _aliases_of(front, None)},
     "GET /collections": _list_collections,
     "POST /collections/aliases": _change_aliases,
@@ -141,18 +158,23 @@ _TABLE = {
     "POST /collections/{name}/points/payload/delete": _write(operations.delete_payload),
     "POST /collections/{name}/points/payload/clear": _write(operations.clear_payload),
     "POST /collections/{name}/points/batch": _batch,
-    "POST /collections/{name}/points/scroll": _read(queries.scroll),
-    "POST /collections/{name}/points/count": _read(queries.count),
-    "POST /collections/{name}/points/query": _read(queries.query),
-    "POST /collections/{name}/points/query/batch": _read(queries.query_batch),
-    "POST /collections/{name}/points/query/groups": (
-        lambda front, request, name: groups.query_groups(front.registry, name, request.body)
-    ),
-    "POST /collections/{name}/facet": _read(facet),
+    "POST /collections/{name}/points/scroll": _read(queries.scroll, StrictMode.scroll),
+    "POST /collections/{name}/points/count": _read(queries.count, StrictMode.count),
+    "POST /collections/{name}/points/query": _read(queries.query, StrictMode.query),
+    "POST /collections/{name}/points/query/batch": _read(queries.query_batch, StrictMode.query_batch),
+    "POST /collections/{name}/points/query/groups": _query_groups,
+    "POST /collections/{name}/facet": _read(facet, StrictMode.facet),
     "GET /collections/{name}/points/{id}": (
         lambda front, _request, name, point_id: queries.retrieve_one(front.registry.get(name).shard, point_id)
     ),
 }
+# Query parameters of endpoints that take others than point operations do.
+PARAMETERS = {"GET /telemetry": {"anonymize", "details_level", "per_collection", "timeout"}}
+# What a key without write access may send besides GET.
+READING_POSTS = {
+    f"POST /collections/{{name}}/{path}"
+    for path in ("points", "points/scroll", "points/count", "points/query", "points/query/batch", "points/query/groups")
+} | {"POST /collections/{name}/facet"}
 _FIXED = {endpoint: handler for endpoint, handler in _TABLE.items() if "{" not in endpoint}
 _PATTERNS = [
     (endpoint, re.compile(re.sub(r"\{\w+\}", "([^/]+)", endpoint)), handler)

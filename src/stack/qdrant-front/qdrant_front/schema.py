@@ -15,7 +15,6 @@ from .schema_fields import (
     memory,
     metadata,
     named,
-    not_served,
     one_of,
     optimizers,
     payload_storage,
@@ -25,6 +24,7 @@ from .schema_fields import (
     sparse,
     vectors,
 )
+from .strict_mode import strict_mode
 
 _HNSW_DEFAULTS = {
     "m": 16,
@@ -59,7 +59,7 @@ _create = section(
         "wal_config": section({key: integer for key in _WAL_DEFAULTS}),
         "optimizers_config": optimizers,
         "quantization_config": quantization,
-        "strict_mode_config": not_served,
+        "strict_mode_config": strict_mode,
         "metadata": metadata,
     }
 )
@@ -89,7 +89,7 @@ _update = section(
         "hnsw_config": hnsw,
         "optimizers_config": optimizers,
         "quantization_config": quantization_or_disabled,
-        "strict_mode_config": not_served,
+        "strict_mode_config": strict_mode,
         "metadata": metadata,
     }
 )
@@ -117,8 +117,9 @@ def create_config(body):
         "wal_config": {**_WAL_DEFAULTS, **given.get("wal_config", {})},
         "quantization_config": given.get("quantization_config"),
     }
-    if given.get("metadata"):
-        config["metadata"] = given["metadata"]
+    for optional in ("strict_mode_config", "metadata"):
+        if given.get(optional):
+            config[optional] = given[optional]
     return config
 
 
@@ -142,6 +143,8 @@ def updated_config(config, body):
     if "quantization_config" in given:
         disabled = given["quantization_config"] == "Disabled"
         config["quantization_config"] = None if disabled else given["quantization_config"]
+    if given.get("strict_mode_config"):
+        config["strict_mode_config"] = {**config.get("strict_mode_config", {}), **given["strict_mode_config"]}
     # Metadata merges key by key; null removes a key.
     merged = {**config.get("metadata", {}), **given.get("metadata", {})}
     config["metadata"] = {key: value for key, value in merged.items() if value is not None}
