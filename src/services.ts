@@ -3,6 +3,7 @@ import { serviceConfig, type Environment } from './config.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import type { LedgerSettings } from './ledger/settings.ts';
 import { createOpenAiEmbedder } from './embedding/openai.ts';
+import { priceOf } from './embedding/price.ts';
 import { createSupabaseLedger } from './ledger/supabase.ts';
 import { createMySqlSource } from './source/mysql.ts';
 import { createQdrantTarget } from './target/qdrant.ts';
@@ -25,12 +26,19 @@ export function createServices(environment: Environment, identity: string): Serv
     source,
     embedder: createOpenAiEmbedder(settings, { userAgent: `vector-ferry (${identity})` }),
     target: createQdrantTarget(settings),
-    ledger: createLedger(settings),
+    ledger: createLedger(settings, priceOf(settings)),
     close: () => source.close(),
   };
 }
 
-/** The ledger, or null where no Supabase is configured. */
-export function createLedger(settings: LedgerSettings): Ledger | null {
-  return settings.SUPABASE_URL === undefined ? null : createSupabaseLedger(settings);
+/**
+ * The ledger, or null where no Supabase is configured.
+ *
+ * @param usdPerMillionTokens what costs are computed with; null: no price is known, or nothing is written
+ */
+export function createLedger(
+  settings: LedgerSettings,
+  usdPerMillionTokens: number | null = null,
+): Ledger | null {
+  return settings.SUPABASE_URL === undefined ? null : createSupabaseLedger(settings, { usdPerMillionTokens });
 }

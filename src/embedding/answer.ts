@@ -52,7 +52,9 @@ function countedTokens(usage: unknown): number | undefined {
  *   anything else that is wrong: that is damage, and may be right the next time
  */
 export function readAnswer(body: unknown, expected: ExpectedAnswer): Embeddings {
-  if (!isRecord(body) || !Array.isArray(body.data)) throw malformed('no list of vectors');
+  if (!isRecord(body) || !Array.isArray(body.data)) {
+    throw malformed('no list of vectors; if it stays so, check OPENAI_BASE_URL');
+  }
   const vectors = inOrder(body.data, expected.inputs);
   const lengths = new Set(vectors.map((vector) => vector.length));
   if (lengths.size > 1) throw malformed('vectors of different lengths');

@@ -43,10 +43,12 @@ export class Budget {
   readonly #configured: TokenBucket | undefined;
   #observed: TokenBucket | undefined;
   #limit: number | undefined;
+  #perMinute: number | undefined;
 
   /** @param perMinute what the settings allow; undefined: no limit until headers tell */
   constructor(perMinute: number | undefined, now: number) {
     this.#limit = perMinute;
+    this.#perMinute = perMinute;
     if (perMinute !== undefined) {
       this.#configured = { capacity: perMinute, perMs: perMinute / MINUTE_MS, level: perMinute, at: now };
     }
@@ -55,6 +57,14 @@ export class Budget {
   /** The smaller of what settings and service allow a minute, or undefined if neither is known. */
   get limit(): number | undefined {
     return this.#limit;
+  }
+
+  /**
+   * What one process that has the service to itself can keep up for long; undefined if neither settings nor service
+   * say it. Below {@link limit} where the service announces the budget of a longer time than a minute.
+   */
+  get perMinute(): number | undefined {
+    return this.#perMinute;
   }
 
   /** @returns milliseconds until so much can be taken; more than a whole budget waits until it is full */
@@ -84,7 +94,9 @@ export class Budget {
       level: reading.remaining * share - unseen,
       at: now,
     };
-    this.#limit = Math.min(this.#configured?.capacity ?? reading.limit, reading.limit);
+    const configured = this.#configured?.capacity ?? Number.POSITIVE_INFINITY;
+    this.#limit = Math.min(configured, reading.limit);
+    this.#perMinute = Math.min(configured, refillPerMs(reading) * MINUTE_MS);
   }
 
   /** Forgets what was saved up: from here on at the pace of the refill. */

@@ -13,6 +13,12 @@ export interface Embeddings {
   readonly tokens: number;
 }
 
+/** The rate that one process may take; null where neither a setting nor the service's headers say it (yet). */
+export interface Pace {
+  readonly requestsPerMinute: number | null;
+  readonly tokensPerMinute: number | null;
+}
+
 /** Turns texts into dense vectors. One call is at most one paid request; it is never repeated in here. */
 export interface Embedder {
   /**
@@ -35,4 +41,6 @@ export interface Embedder {
     texts: readonly string[],
     options: { signal: AbortSignal; stop?: AbortSignal; onWait?: (reason: string | null) => void },
   ): Promise<Embeddings>;
+  /** What the limiter knows now: settings, corrected by the headers of the answers so far. */
+  pace(): Pace;
 }

@@ -1,6 +1,7 @@
 import { APIConnectionTimeoutError, APIError } from 'openai';
 
 import { Fault, type FaultCode } from '../errors.ts';
+import { connectionDetail } from './connection.ts';
 import { readRateHeaders, readRetryAfterMs, waitUntilAffordableMs } from './rate-headers.ts';
 
 /** What the translation of an error has to know of the request. */
@@ -20,6 +21,12 @@ const BY_CODE: ReadonlyMap<string, FaultCode> = new Map([
   ['billing_not_active', 'embedding_quota_exhausted'],
   ['model_not_found', 'embedding_model_missing'],
   ['invalid_api_key', 'embedding_access_denied'],
+]);
+
+/** Parameters that come from a setting: refused for one of them, every text would be. */
+const BY_PARAMETER: ReadonlyMap<string, FaultCode> = new Map([
+  ['dimensions', 'embedding_wrong_dimensions'],
+  ['model', 'embedding_model_missing'],
 ]);
 
 /** Statuses below 500; one that is not listed is unexpected, and 5xx are always transient. */
@@ -61,13 +68,35 @@ function causeCode(error: unknown): string | undefined {
   return undefined;
 }
 
+/** Whether a 400 comes from a web server and not from an API: what it refuses is no text. */
+function isPage(error: APIError): boolean {
+  const type = error.headers?.get('content-type') ?? '';
+  return /^text\/html/i.test(type) || /HTTP request to an HTTPS server/i.test(error.message);
+}
+
+/** A refusal that no text can be the reason for, with its words. */
+function addressFault(status: number, error: APIError): Fault | undefined {
+  if (status >= 300 && status < 400) {
+    const advice = 'a redirect; OPENAI_BASE_URL has to be the address that it leads to, perhaps with https:';
+    return new Fault('embedding_model_missing', `HTTP ${status}: ${advice}`);
+  }
+  if (status === 400 && isPage(error)) {
+    const advice = 'a page of a web server; OPENAI_BASE_URL may have to begin with https:';
+    return new Fault('embedding_model_missing', `HTTP ${status}: ${advice}`);
+  }
+  return undefined;
+}
+
 function statusFault(status: number, error: APIError, request: FailedRequest): Fault {
+  const elsewhere = addressFault(status, error);
+  if (elsewhere !== undefined) return elsewhere;
   const providerCode = plainCode(error.code) ?? plainCode(error.type);
   const detail = providerCode === undefined ? `HTTP ${status}` : `HTTP ${status} ${providerCode}`;
   const headers = error.headers ?? new Headers();
   const code =
     BY_CODE.get(error.code ?? '') ??
     BY_CODE.get(error.type ?? '') ??
+    (status === 400 || status === 422 ? BY_PARAMETER.get(error.param ?? '') : undefined) ??
     (status >= 500 ? 'embedding_unavailable' : (BY_STATUS.get(status) ?? 'unexpected'));
   if (code === 'embedding_unavailable') {
     return new Fault(code, detail, { retryAfterMs: readRetryAfterMs(headers, request.nowMs ?? Date.now()) });
@@ -100,14 +129,16 @@ export function translateError(error: unknown, request: FailedRequest): unknown 
   if (error instanceof Fault) return error;
   if (isApiError(error)) {
     if (typeof error.status === 'number') return statusFault(error.status, error, request);
-    const what = error instanceof APIConnectionTimeoutError ? 'timed out' : 'no connection';
-    const code = causeCode(error);
-    return new Fault('embedding_unavailable', code === undefined ? what : `${what}: ${code}`);
+    const isLate = error instanceof APIConnectionTimeoutError;
+    return new Fault('embedding_unavailable', isLate ? 'timed out' : connectionDetail(causeCode(error)));
   }
   // The client throws these bare: while it reads a body that breaks off, or decodes one that is malformed.
   if (error instanceof TypeError || error instanceof SyntaxError || error instanceof RangeError) {
     const code = causeCode(error);
-    const detail = code === undefined ? `malformed answer: ${error.name}` : `broken answer: ${code}`;
+    const detail =
+      code === undefined
+        ? `malformed answer: ${error.name}; if it stays so, check OPENAI_BASE_URL`
+        : `broken answer: ${code}`;
     return new Fault('embedding_unavailable', detail);
   }
   return error;

@@ -1,5 +1,6 @@
 import { Budget } from './budget.ts';
 import { type Clock, systemClock } from './clock.ts';
+import type { Pace } from './embedder.ts';
 import type { RateReading } from './rate-headers.ts';
 
 /** A wait shorter than this is not worth a word. */
@@ -93,6 +94,14 @@ export class RateLimiter {
   /** Tokens a minute, the smaller of settings and service; undefined: not known. */
   get tokensPerMinute(): number | undefined {
     return this.#tokens.limit;
+  }
+
+  /** What this process can keep up, as far as settings and the service's answers say. */
+  get pace(): Pace {
+    return {
+      requestsPerMinute: this.#requests.perMinute ?? null,
+      tokensPerMinute: this.#tokens.perMinute ?? null,
+    };
   }
 
   /**

@@ -28,6 +28,8 @@ function createClient(settings: EmbeddingSettings, userAgent: string | undefined
     adminAPIKey: null,
     webhookSecret: null,
     logLevel: 'off',
+    // From http to https, say, it would become a GET without texts, after the key had gone over the line in the clear.
+    fetchOptions: { redirect: 'manual' },
     // A header is ASCII; the name of a host need not be.
     defaultHeaders:
       userAgent === undefined ? {} : { 'User-Agent': userAgent.replaceAll(/[^\x20-\x7e]/g, '?') },
@@ -67,6 +69,8 @@ export function createOpenAiEmbedder(
   });
 
   return {
+    pace: () => limiter.pace,
+
     pack: (texts) => {
       const perMinute = limiter.tokensPerMinute ?? Number.POSITIVE_INFINITY;
       const maxTokens = Math.min(

@@ -50,6 +50,11 @@ export const embeddingSettings = z.object({
   OPENAI_MAX_REQUEST_TOKENS: numberSetting({ min: 1, max: 1_000_000_000 })
     .default(MAX_REQUEST_TOKENS)
     .describe('Tokens in one embedding request, counted as UTF-8 bytes / 4.'),
+  OPENAI_USD_PER_MILLION_TOKENS: numberSetting({ min: 0, max: 1_000_000, whole: false })
+    .optional()
+    .describe(
+      "Price of the model, for estimates and the ledger; unset: OpenAI's own for its three models, whatever the address.",
+    ),
   OPENAI_ORG_ID: token('an organization id')
     .optional()
     .describe('Organization to bill, where the key belongs to several.'),

@@ -30,7 +30,14 @@ interface BatchColumns {
 
 /** Argument of the SQL function `ferry_apply_ledger`; supabase/migrations describes it. */
 export interface LedgerChange {
-  readonly job: { id: string; name: string; source: string; collection: string | null; started_at: string };
+  readonly job: {
+    readonly id: string;
+    readonly name: string;
+    readonly source: string;
+    readonly collection: string | null;
+    readonly started_at: string;
+    readonly usd_per_million_tokens: number | null;
+  };
   readonly state: {
     readonly sequence: number;
     readonly status: string;
@@ -42,10 +49,15 @@ export interface LedgerChange {
   readonly faults: Readonly<Record<string, { stage: string; message: string }>>;
 }
 
-/** Puts an update into the words of the SQL schema. */
+/**
+ * Puts an update into the words of the SQL schema.
+ *
+ * @param usdPerMillionTokens kept with the job if it has none yet; null: no price is known
+ */
 export function ledgerChange(
   update: LedgerUpdate,
   recordIds: ReadonlyMap<number, readonly string[]>,
+  usdPerMillionTokens: number | null,
 ): LedgerChange {
   const { job, state } = update;
   return {
@@ -55,6 +67,7 @@ export function ledgerChange(
       source: job.source,
       collection: job.collection,
       started_at: job.startedAt,
+      usd_per_million_tokens: usdPerMillionTokens,
     },
     state: state && {
       sequence: state.sequence,

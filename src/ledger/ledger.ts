@@ -18,6 +18,18 @@ export interface LedgerJob {
   readonly tokens: number;
 }
 
+/** A row of `ingestion_failure`; ids as text, times ISO 8601. */
+export interface LedgerFailure {
+  readonly jobId: string;
+  /** Number of the batch within its job. */
+  readonly batch: number;
+  /** A code of docs/errors.md. */
+  readonly code: string;
+  readonly stage: string;
+  readonly message: string;
+  readonly at: string;
+}
+
 /**
  * Mirrors a job for people and dashboards. It may lag or be out; nothing depends on it. Errors: {@link Fault} where
  * the adapter can explain them.
@@ -35,4 +47,8 @@ export interface Ledger {
   ): Promise<void>;
   /** The newest jobs first; of one name if given. */
   jobs(options: { name?: string; limit: number }, signal: AbortSignal): Promise<LedgerJob[]>;
+  /** The newest failure of a record in the jobs of that name; null if it never failed. */
+  lastFailure(name: string, recordId: string, signal: AbortSignal): Promise<LedgerFailure | null>;
+  /** Reads without effect what `apply` needs: the tables, the function, the key. @throws Fault saying what is wrong */
+  examine(signal: AbortSignal): Promise<void>;
 }

@@ -1,401 +1,240 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
+import type { RequestListener } from 'node:http';
+import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { before, describe, it } from 'node:test';
-import { createClient } from '@supabase/supabase-js';
+
 import { Fault } from '../../src/errors.ts';
 import type { FaultCode } from '../../src/errors.ts';
-import type { LedgerJobState, LedgerUpdate } from '../../src/job/job.ts';
-import { NO_TOTALS } from '../../src/job/outcome.ts';
-import type { BatchStart, Outcome } from '../../src/job/outcome.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
+import { ledgerChange } from '../../src/ledger/change.ts';
+import { LEDGER_MIGRATIONS } from '../../src/ledger/schema.ts';
 import { createSupabaseLedger } from '../../src/ledger/supabase.ts';
+import { literal, withPostgres } from '../../src/stack/postgres-client.ts';
+import { NO_IDS, job, outcome } from '../conformance/ledger-updates.ts';
 import { testStack } from '../support/stack.ts';
 
-const BIG = 9_007_199_254_740_993n;
-const STARTED = '2026-11-21T10:00:00.000+00:00';
-const ENDED = '2026-11-21T10:00:05.000+00:00';
-const LATER = '2026-11-21T11:00:00.000+00:00';
-const NO_IDS = new Map<number, string[]>();
+// What a ledger does when all is well is in test/conformance/ledger-suite.ts.
+
 const { signal } = new AbortController();
-
 let url: string;
+let key: string;
 let anonKey: string;
-let admin: ReturnType<typeof clientOf>;
-let ledger: Ledger;
 
-const clientOf = (key: string) =>
-  createClient(url, key, { auth: { persistSession: false, autoRefreshToken: false } });
+const ledgerAt = (place: { url?: string; key?: string }): Ledger =>
+  createSupabaseLedger({ SUPABASE_URL: place.url ?? url, SUPABASE_KEY: place.key ?? key });
 
-const job = (name = 'a-job'): LedgerUpdate['job'] => ({
-  id: randomUUID(),
-  name,
-  source: 'shop/ip_summary',
-  collection: null,
-  startedAt: STARTED,
-});
+/** Each way to call a ledger. */
+const CALLS: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
+  apply: (ledger) => ledger.apply({ job: job(), state: null, batches: [] }, NO_IDS, signal),
+  jobs: (ledger) => ledger.jobs({ limit: 1 }, signal),
+  lastFailure: (ledger) => ledger.lastFailure('a-job', '1', signal),
+  examine: (ledger) => ledger.examine(signal),
+};
 
-const start = (batch: number, sequence: number): BatchStart => ({
-  batch,
-  sequence,
-  status: 'processing',
-  startedAt: STARTED,
-});
-
-function outcome(batch: number, sequence: number, changes: Partial<Outcome> = {}): Outcome {
-  const { written, unchanged, skipped, orphans, pointsWritten, pointsDeleted, inputs, tokens } = NO_TOTALS;
-  return {
-    ...{
-      batch,
-      sequence,
-      status: 'completed',
-      firstId: null,
-      lastId: null,
-      records: 0,
-      failed: [],
-      attempts: 1,
-    },
-    ...{ written, unchanged, skipped, orphans, pointsWritten, pointsDeleted, inputs, tokens },
-    ...{ worker: 'worker-1', startedAt: STARTED, endedAt: ENDED },
-    ...changes,
-  };
+/** Makes every call and expects the same fault from each. */
+async function everyCallGives(ledger: Ledger, code: FaultCode, message: RegExp): Promise<void> {
+  for (const [name, call] of Object.entries(CALLS)) {
+    await assert.rejects(call(ledger), (error) => {
+      assert.ok(error instanceof Fault, `${name}: ${String(error)}`);
+      assert.equal(error.code, code, `${name}: ${error.message}`);
+      assert.match(error.message, message, name);
+      return true;
+    });
+  }
 }
 
-const state = (sequence: number, changes: Partial<LedgerJobState> = {}): LedgerJobState => ({
-  ...{ sequence, status: 'running', reason: null, plan: null, endedAt: null },
-  ...changes,
-});
-
-const apply = (update: Partial<LedgerUpdate> & Pick<LedgerUpdate, 'job'>, recordIds = NO_IDS) =>
-  ledger.apply({ state: null, batches: [], ...update }, recordIds, signal);
-
-async function rows(table: string, columns: string, jobId: string, order: string): Promise<unknown[]> {
-  const column = table === 'ingestion_job' ? 'id' : 'job_id';
-  const { data, error } = await admin.from(table).select(columns).eq(column, jobId).order(order);
-  assert.equal(error, null);
-  return data ?? [];
-}
-
-const jobRow = async (id: string, columns = '*') =>
-  (await rows('ingestion_job', columns, id, 'id'))[0] as Record<string, unknown>;
-const batchRows = (id: string, columns: string) => rows('ingestion_batch', columns, id, 'batch_number');
-const failureRows = (id: string, columns = 'record_id::text, batch_number, code') =>
-  rows('ingestion_failure', columns, id, 'record_id');
-
-function isFault(code: FaultCode) {
-  return (error: unknown) => {
-    assert.ok(error instanceof Fault, String(error));
-    assert.equal(error.code, code);
-    return true;
-  };
+/** A server in the place of Supabase, while `use` runs. */
+async function withServer(answer: RequestListener, use: (url: string) => Promise<void>): Promise<void> {
+  const server = createServer((request, response) => {
+    request.resume().on('end', () => void answer(request, response));
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  try {
+    await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
 }
 
 before(() => {
   const stack = testStack();
   const environment = stack.environment();
   url = environment.SUPABASE_URL ?? '';
+  key = environment.SUPABASE_KEY ?? '';
   anonKey = stack.state().services.postgrest?.connection['anonKey'] ?? '';
-  const key = environment.SUPABASE_KEY ?? '';
-  admin = clientOf(key);
-  ledger = createSupabaseLedger({ SUPABASE_URL: url, SUPABASE_KEY: key });
 });
 
-describe('apply', () => {
-  it('keeps every figure and exact ids', async () => {
-    const header = { ...job(), collection: 'memos_v1' };
-    const first = outcome(0, 2, {
-      ...{ firstId: String(BIG), lastId: String(BIG + 2n), records: 3, written: 1, unchanged: 1, orphans: 2 },
-      ...{ failed: [[String(BIG + 2n), 'content_too_large']], pointsWritten: 5, pointsDeleted: 1 },
-      ...{ inputs: 4, tokens: 99, attempts: 3 },
-    });
-    const plan = { partitions: 2, batches: 20, records: 2_000 };
-    const recordIds = new Map([[0, [String(BIG), String(BIG + 1n), String(BIG + 2n)]]]);
-    await apply(
-      { job: header, state: state(0, { plan }), batches: [first, outcome(1, 1), start(2, 1)] },
-      recordIds,
-    );
+describe('a key that is', () => {
+  const hint = /SUPABASE_KEY.*SUPABASE_URL/;
 
-    const columns = `status, start_id::text, end_id::text, record_ids::text, processed_count, failed_count, written_count,
-      unchanged_count, retry_count, worker_id, claimed_at, ended_at, error_message`;
-    const empty = { start_id: null, end_id: null, record_ids: null, processed_count: 0, failed_count: 0 };
-    const plain = {
-      written_count: 0,
-      unchanged_count: 0,
-      retry_count: 0,
-      worker_id: 'worker-1',
-      error_message: null,
-    };
-    const times = { claimed_at: '2026-11-21T10:00:00+00:00', ended_at: '2026-11-21T10:00:05+00:00' };
-    assert.deepEqual(await batchRows(header.id, columns), [
-      {
-        ...{ status: 'completed', start_id: String(BIG), end_id: String(BIG + 2n) },
-        ...{ record_ids: `{${BIG},${BIG + 1n},${BIG + 2n}}`, processed_count: 2, failed_count: 1 },
-        ...{ ...plain, written_count: 1, unchanged_count: 1, retry_count: 2, ...times },
-      },
-      { status: 'completed', ...empty, ...plain, ...times },
-      { status: 'processing', ...empty, ...plain, ...times, worker_id: null, ended_at: null },
-    ]);
-    const row = await jobRow(header.id);
-    assert.deepEqual(
-      [row['name'], row['source'], row['collection'], row['status'], row['sequence'], row['partitions']],
-      ['a-job', 'shop/ip_summary', 'memos_v1', 'running', 0, 2],
-    );
-    assert.deepEqual([row['total_batches'], row['completed_batches'], row['total_records']], [20, 2, 2_000]);
-    assert.deepEqual([row['processed_records'], row['failed_records'], row['written_records']], [2, 1, 1]);
-    assert.deepEqual([row['points_written'], row['points_deleted'], row['orphans']], [5, 1, 2]);
-    assert.deepEqual([row['inputs'], row['tokens'], row['cost']], [4, 99, null]);
-    assert.deepEqual(await failureRows(header.id, 'record_id::text, batch_number, code, stage, message'), [
-      {
-        ...{ record_id: String(BIG + 2n), batch_number: 0, code: 'content_too_large', stage: 'read' },
-        message: 'The content is larger than MAX_CONTENT_BYTES (16 MiB); shorten or split the row.',
-      },
-    ]);
-  });
+  it('wrong: ledger_access_denied', () =>
+    everyCallGives(ledgerAt({ key: 'wrong' }), 'ledger_access_denied', hint));
 
-  it('changes nothing when repeated or late', async () => {
-    const header = job();
-    const failed: Outcome['failed'] = [['7', 'content_invalid']];
-    const update = {
-      job: header,
-      state: state(5, { status: 'paused', reason: 'requested' }),
-      batches: [outcome(0, 3, { records: 4, written: 3, failed, tokens: 8 })],
-    };
-    await apply(update);
-    const seen = async () => [
-      await jobRow(header.id),
-      await batchRows(header.id, '*'),
-      await failureRows(header.id, '*'),
-    ];
-    const once = await seen();
-    await apply(update);
-    await apply({
-      job: header,
-      state: state(4),
-      batches: [start(0, 2), outcome(0, 1, { status: 'failed' })],
-    });
-    await apply({ job: header });
-    assert.deepEqual(await seen(), once);
-    await apply({
-      job: { ...header, collection: 'memos_v1' },
-      state: state(6, { status: 'completed', endedAt: LATER }),
-    });
-    const row = await jobRow(header.id, 'status, reason, ended_at, collection');
-    const ended_at = '2026-11-21T11:00:00+00:00';
-    assert.deepEqual(row, { status: 'completed', reason: null, ended_at, collection: 'memos_v1' });
-  });
+  it('the anonymous one: ledger_access_denied', () =>
+    everyCallGives(ledgerAt({ key: anonKey }), 'ledger_access_denied', hint));
 
-  it('lets a newer report replace counters and failures, and keeps first_seen', async () => {
-    const header = job();
-    const failed: Outcome['failed'] = [
-      ['1', 'content_invalid'],
-      [String(BIG), 'embedding_refused'],
-    ];
-    const other = outcome(1, 0, { records: 1, failed: [['50', 'content_invalid']] });
-    await apply({
-      job: header,
-      batches: [outcome(0, 0, { status: 'failed', records: 5, written: 3, failed }), other],
-    });
-    assert.deepEqual(await batchRows(header.id, 'error_message'), [
-      { error_message: 'An unexpected error; the worker log names its class and place.' },
-      { error_message: null },
-    ]);
-    assert.deepEqual(await jobRow(header.id, 'failed_batches, completed_batches, failed_records'), {
-      ...{ failed_batches: 1, completed_batches: 1, failed_records: 3 },
-    });
-
-    const again: Outcome['failed'] = [
-      [String(BIG), 'from_a_newer_version'],
-      [String(BIG + 1n), 'content_invalid'],
-    ];
-    await apply({
-      job: header,
-      batches: [outcome(0, 2, { records: 5, unchanged: 3, failed: again, endedAt: LATER })],
-    });
-    assert.deepEqual(
-      await failureRows(header.id, 'record_id::text, code, stage, first_seen, last_seen'),
-      [
-        ['50', 'content_invalid', 'read', ENDED, ENDED],
-        [String(BIG), 'from_a_newer_version', 'batch', ENDED, LATER],
-        [String(BIG + 1n), 'content_invalid', 'read', LATER, LATER],
-      ].map(([record_id, code, stage, first = '', last = '']) => ({
-        ...{
-          record_id,
-          code,
-          stage,
-          first_seen: first.replace('.000', ''),
-          last_seen: last.replace('.000', ''),
-        },
-      })),
-    );
-    const columns = 'failed_batches, completed_batches, failed_records, written_records, unchanged_records';
-    assert.deepEqual(await jobRow(header.id, columns), {
-      ...{
-        failed_batches: 0,
-        completed_batches: 2,
-        failed_records: 3,
-        written_records: 0,
-        unchanged_records: 3,
-      },
-    });
-
-    await apply({ job: header, batches: [start(0, 3)] });
-    assert.deepEqual(await failureRows(header.id), [
-      { record_id: '50', batch_number: 1, code: 'content_invalid' },
-    ]);
-    assert.deepEqual(await jobRow(header.id, columns), {
-      ...{
-        failed_batches: 0,
-        completed_batches: 1,
-        failed_records: 1,
-        written_records: 0,
-        unchanged_records: 0,
-      },
-    });
-  });
-
-  it('keeps counters exact under eight callers at once, on the same batches and on others', async () => {
-    const header = job();
-    const updates = Array.from({ length: 8 }, (_, caller) =>
-      Array.from({ length: 12 }, (_, round) => {
-        const own = Array.from({ length: 5 }, (_, index) => 100 + caller * 100 + round * 5 + index);
-        const report = (batch: number, sequence: number) =>
-          outcome(batch, sequence, {
-            ...{
-              records: 10,
-              written: 9,
-              failed: [[String(batch * 10), 'content_invalid']],
-              tokens: sequence,
-            },
-          });
-        return [
-          ...[0, 1, 2].map((batch) => report(batch, caller + round * 8)),
-          ...own.map((batch) => report(batch, round)),
-        ];
-      }),
-    );
-    await Promise.all(
-      updates.map(async (rounds) => {
-        for (const batches of rounds) await apply({ job: header, batches });
-      }),
-    );
-    const batches = 8 * 12 * 5 + 3;
-    const columns = 'completed_batches, processed_records, failed_records, tokens';
-    assert.deepEqual(await jobRow(header.id, columns), {
-      ...{ completed_batches: batches, processed_records: batches * 9, failed_records: batches },
-      // The shared batches end at the highest sequence, whoever came last.
-      tokens: 3 * (7 + 11 * 8) + 8 * 5 * ((11 * 12) / 2),
-    });
-    assert.equal((await failureRows(header.id)).length, batches);
-  });
-
-  it('takes an update as large as the mirror sends', async () => {
-    const header = job();
-    const ids = (batch: number) =>
-      Array.from({ length: 1_000 }, (_, index) => String(BIG + BigInt(batch * 1_000 + index)));
-    const numbers = Array.from({ length: 200 }, (_, batch) => batch);
-    const batches = numbers.map((batch) => outcome(batch, 0, { records: 1_000, written: 1_000 }));
-    await apply({ job: header, batches }, new Map(numbers.map((batch) => [batch, ids(batch)])));
-    assert.deepEqual(await jobRow(header.id, 'processed_records'), { processed_records: 200_000 });
-  });
+  it("another project's, which its gateway lets through: ledger_access_denied", () =>
+    withServer(
+      (_, response) =>
+        response
+          .writeHead(401, { 'content-type': 'application/json' })
+          .end('{"code":"PGRST301","message":"JWSError JWSInvalidSignature"}'),
+      (address) => everyCallGives(ledgerAt({ url: address }), 'ledger_access_denied', hint),
+    ));
 });
 
-it('jobs() lists the newest first, of one name if asked', async () => {
-  const name = `listed-${randomUUID()}`;
-  const old = { ...job(name), startedAt: '2020-01-01T00:00:00Z' };
-  const recent = { ...job(name), startedAt: '2030-01-01T00:00:00Z' };
-  await apply({ job: recent, state: state(1, { status: 'failed' }) });
-  await apply({ job: old, batches: [outcome(0, 0, { records: 2, skipped: 2 })] });
-  const listed = await ledger.jobs({ name, limit: 10 }, signal);
-  assert.deepEqual(
-    listed.map((entry) => [entry.id, entry.status, entry.skippedRecords, entry.processedRecords]),
+describe('an address', () => {
+  const hint = /check SUPABASE_URL/;
+  const answers: [name: string, status: number, headers: Record<string, string>, body: string][] = [
+    ['that is a web page', 200, { 'content-type': 'text/html' }, '<html>secret</html>'],
+    ['that answers with other JSON', 200, { 'content-type': 'application/json' }, '{"status":"ok"}'],
+    ['where nothing is', 404, { 'content-type': 'text/html' }, '<html>secret</html>'],
+    ['where nothing is, not even a page', 404, {}, ''],
+    ['where nothing is, as a list', 404, { 'content-type': 'application/json' }, '[]'],
+    ['of a gateway without Supabase', 404, { 'content-type': 'application/json' }, '{"message":"no Route"}'],
     [
-      [recent.id, 'failed', 0, 0],
-      [old.id, 'running', 2, 2],
+      'that expects https',
+      400,
+      { 'content-type': 'text/html' },
+      '<html>HTTP request to an HTTPS port</html>',
     ],
-  );
-  assert.ok(listed.every((entry) => !Number.isNaN(Date.parse(entry.createdAt))));
-  assert.equal((await ledger.jobs({ limit: 1 }, signal)).length, 1);
+    ['that redirects to https', 301, { location: 'https://127.0.0.1:9/' }, ''],
+  ];
+  for (const [name, status, headers, body] of answers) {
+    it(`${name}: ledger_unavailable, naming the setting`, () =>
+      withServer(
+        (_, response) => response.writeHead(status, headers).end(body),
+        async (address) => {
+          await everyCallGives(ledgerAt({ url: address }), 'ledger_unavailable', hint);
+        },
+      ));
+  }
+
+  it('with a path too much: ledger_unavailable, naming the setting', () =>
+    everyCallGives(ledgerAt({ url: `${url}/rest/v1` }), 'ledger_unavailable', hint));
+
+  it('where nobody listens: ledger_unavailable', async () => {
+    let gone = '';
+    await withServer(
+      () => undefined,
+      async (address) => void (gone = address),
+    );
+    const hint = /no answer: ECONNREFUSED; check SUPABASE_URL/;
+    await everyCallGives(ledgerAt({ url: gone }), 'ledger_unavailable', hint);
+  });
+
+  it('with a port that fetch refuses: ledger_unavailable', () =>
+    everyCallGives(
+      ledgerAt({ url: 'http://127.0.0.1:1' }),
+      'ledger_unavailable',
+      /no answer at SUPABASE_URL/,
+    ));
+
+  it('with https where http is spoken: ledger_unavailable, and the way out', () =>
+    everyCallGives(
+      ledgerAt({ url: url.replace('http:', 'https:') }),
+      'ledger_unavailable',
+      /does SUPABASE_URL begin with http:/,
+    ));
+
+  it('that breaks connections off: ledger_unavailable', () =>
+    withServer(
+      (request) => request.socket.destroy(),
+      (address) =>
+        everyCallGives(ledgerAt({ url: address }), 'ledger_unavailable', /no answer: UND_ERR_SOCKET/),
+    ));
 });
 
-describe('security', () => {
-  it('keeps the anonymous key from every table and function', async () => {
-    const header = job();
-    await apply({
-      job: header,
-      batches: [outcome(0, 0, { records: 1, failed: [['1', 'content_invalid']] })],
-    });
-    const anon = clientOf(anonKey);
-    for (const table of ['ingestion_job', 'ingestion_batch', 'ingestion_failure']) {
-      assert.equal((await anon.from(table).select('*')).error?.code, '42501', table);
-      assert.equal(
-        (await anon.from(table).delete().neq('job_id', randomUUID())).error === null,
-        false,
-        table,
-      );
-    }
-    for (const name of ['ferry_apply_ledger', 'ferry_touch_updated_at']) {
-      const { error } = await anon.rpc(name, name === 'ferry_apply_ledger' ? { change: {} } : {});
-      assert.ok(['42501', 'PGRST202'].includes(error?.code ?? ''), `${name}: ${error?.code}`);
-    }
-    const outsider = createSupabaseLedger({ SUPABASE_URL: url, SUPABASE_KEY: anonKey });
-    await assert.rejects(outsider.jobs({ limit: 1 }, signal), isFault('ledger_access_denied'));
-    await assert.rejects(
-      outsider.apply({ job: header, state: null, batches: [] }, NO_IDS, signal),
-      isFault('ledger_access_denied'),
-    );
-  });
+describe('a schema', () => {
+  const json = { 'content-type': 'application/json' };
 
-  it('puts no row content into an error', async () => {
-    const bad = apply({ job: { ...job(), startedAt: 'secret content' } });
-    await assert.rejects(
-      bad,
-      (error: Error) => !(error instanceof Fault) && !error.message.includes('secret'),
+  it('that is missing: examine names every file', () =>
+    withServer(
+      (request, response) => {
+        const code = request.url?.includes('/rpc/') ? 'PGRST202' : 'PGRST205';
+        response.writeHead(404, json).end(JSON.stringify({ code }));
+      },
+      async (address) => {
+        const ledger = ledgerAt({ url: address });
+        await everyCallGives(ledger, 'ledger_schema_missing', /apply/);
+        await assert.rejects(
+          ledger.examine(signal),
+          /20261121000000_ledger.sql, 20261121120000_ledger_cost.sql/,
+        );
+      },
+    ));
+
+  const versions: [name: string, status: number, body: string, message: RegExp | null][] = [
+    ['that cannot be asked is the first', 404, '{"code":"PGRST202"}', /: 20261121120000_ledger_cost.sql\)/],
+    ['of a number too low', 200, '1', /: 20261121120000_ledger_cost.sql\)/],
+    ['of a newer release does', 200, '99', null],
+    ['that the key may not write', 200, 'null', /SUPABASE_KEY belongs to a role that may not write/],
+  ];
+  for (const [name, status, body, message] of versions) {
+    it(name, () =>
+      withServer(
+        (request, response) => {
+          if (request.url?.includes('/rpc/')) response.writeHead(status, json).end(body);
+          else response.writeHead(200, json).end('[]');
+        },
+        async (address) => {
+          const examined = ledgerAt({ url: address }).examine(signal);
+          if (message === null) await examined;
+          else await assert.rejects(examined, message);
+        },
+      ),
     );
-  });
+  }
 });
 
-describe('faults', () => {
-  const other = (settings: { url?: string; key?: string }) =>
-    createSupabaseLedger({ SUPABASE_URL: settings.url ?? url, SUPABASE_KEY: settings.key ?? anonKey });
-
-  it('tell a wrong key, a missing schema and an outage apart', async () => {
-    await assert.rejects(other({ key: 'wrong' }).jobs({ limit: 1 }, signal), isFault('ledger_access_denied'));
-    await assert.rejects(
-      other({ url: 'http://127.0.0.1:1' }).jobs({ limit: 1 }, signal),
-      isFault('ledger_unavailable'),
-    );
-    const update = { job: job(), state: null, batches: [] };
-    await assert.rejects(
-      other({ url: 'http://127.0.0.1:1' }).apply(update, NO_IDS, signal),
-      isFault('ledger_unavailable'),
-    );
-    const missing = createServer((_, response) => {
-      response
-        .writeHead(404, { 'content-type': 'application/json' })
-        .end('{"code":"PGRST202","message":"no function"}');
+it('the second schema takes over a ledger of the first, with its rows', async () => {
+  const address = new URL(testStack().state().services.postgres?.connection['url'] ?? '');
+  const name = `upgrade_${randomUUID().slice(0, 8)}`;
+  const admin = address.href;
+  address.pathname = `/${name}`;
+  const header = job();
+  const apply = (batch: number, price: number | null): string => {
+    const update = { job: header, state: null, batches: [outcome(batch, 0, { tokens: 1_000_000 })] };
+    const change = JSON.stringify(ledgerChange(update, NO_IDS, price));
+    return `select public.ferry_apply_ledger(${literal(change)}::jsonb)`;
+  };
+  const migration = (at: number): string =>
+    readFileSync(new URL(`../../supabase/migrations/${LEDGER_MIGRATIONS[at]}`, import.meta.url), 'utf8');
+  await withPostgres(admin, (query) => query(`create database ${name}`));
+  try {
+    await withPostgres(address.href, async (query) => {
+      const figures = () => query('select tokens, cost::float from public.ingestion_job');
+      await query(migration(0));
+      // A newer worker with the older schema goes on mirroring.
+      await query(apply(0, 0.02));
+      assert.deepEqual(await figures(), [['1000000', null]]);
+      await query(migration(1));
+      assert.deepEqual(await query('select public.ferry_ledger_version()'), [['2']]);
+      // And an older worker with the newer schema.
+      await query(apply(1, null));
+      assert.deepEqual(await figures(), [['2000000', null]]);
+      await query(apply(2, 0.02));
+      assert.deepEqual(await figures(), [['3000000', '0.06']]);
     });
-    await new Promise<void>((resolve) => missing.listen(0, '127.0.0.1', resolve));
-    const { port } = missing.address() as AddressInfo;
-    const bare = other({ url: `http://127.0.0.1:${port}` });
-    await assert.rejects(bare.apply(update, NO_IDS, signal), isFault('ledger_schema_missing'));
-    missing.close();
-    missing.closeAllConnections();
-  });
-
-  it('hand on the reason of an abort as it is', async () => {
-    const silent = createServer(() => undefined);
-    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
-    const controller = new AbortController();
-    const reason = new Error('shutting down');
-    silent.once('request', () => {
-      controller.abort(reason);
-    });
-    const { port } = silent.address() as AddressInfo;
-    const call = other({ url: `http://127.0.0.1:${port}` }).jobs({ limit: 1 }, controller.signal);
-    await assert.rejects(call, (error) => error === reason);
-    await assert.rejects(ledger.jobs({ limit: 1 }, controller.signal), (error) => error === reason);
-    silent.close();
-    silent.closeAllConnections();
-  });
+  } finally {
+    await withPostgres(admin, (query) => query(`drop database ${name}`));
+  }
 });
+
+it('hands on the reason of an abort as it is', () =>
+  withServer(
+    () => undefined,
+    async (address) => {
+      const controller = new AbortController();
+      const reason = new Error('shutting down');
+      const call = ledgerAt({ url: address }).jobs({ limit: 1 }, controller.signal);
+      setTimeout(() => controller.abort(reason), 100);
+      await assert.rejects(call, (error) => error === reason);
+      await assert.rejects(ledgerAt({}).jobs({ limit: 1 }, controller.signal), (error) => error === reason);
+    },
+  ));

@@ -8,11 +8,13 @@ import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { countTokens } from 'gpt-tokenizer/encoding/cl100k_base';
 import OpenAI from 'openai';
 
 import { embed } from '../../src/stack/embeddings/feature-hashing.ts';
 import { RateLimits, formatReset } from '../../src/stack/embeddings/rate-limits.ts';
 import type { Counters, PaidText } from '../../src/stack/embeddings/request-log.ts';
+import { billedTokens } from '../../src/stack/embeddings/token-count.ts';
 
 const SERVER = join(import.meta.dirname, '../../src/stack/embeddings-server.ts');
 const KEY = 'sk-test';
@@ -62,6 +64,39 @@ describe('feature hashing', () => {
       assert.ok(Math.abs(squared - 1) < 1e-6, JSON.stringify(text.slice(0, 10)));
     }
     assert.deepEqual(embed('\ud800!', 1536), embed('\ufffd!', 1536));
+  });
+});
+
+describe('the bill', () => {
+  const plain = (text: string): number =>
+    countTokens(text, { allowedSpecial: new Set(), disallowedSpecial: new Set() });
+
+  it('counts the tokens of cl100k_base, special ones as plain text', () => {
+    const texts = [
+      ...[
+        'Ferries carry rows',
+        '数据库系统',
+        '<|endoftext|>',
+        '🙂🙃',
+        '\ud800',
+        ' \n\n  x',
+        "it's 12345 o'clock",
+      ],
+      ...['a'.repeat(2_048), 'one two '.repeat(500), `${'数据，'.repeat(400)} end`],
+    ];
+    for (const text of texts)
+      assert.equal(billedTokens(text), plain(text), JSON.stringify(text.slice(0, 20)));
+    assert.equal(billedTokens('<|endoftext|>'), 7);
+  });
+
+  it('cuts a word that is too long for the tokenizer, between characters', () => {
+    for (const character of ['a', '数', '🙂', '=', ' ']) {
+      const text = character.repeat(12_000);
+      const pieces = Buffer.byteLength(text) / 2_048;
+      const exact = plain(text);
+      const counted = billedTokens(text);
+      assert.ok(Math.abs(counted - exact) <= pieces * 2, `${character}: ${counted} instead of ${exact}`);
+    }
   });
 });
 
@@ -139,7 +174,7 @@ describe('embeddings server', () => {
     assert.deepEqual(base64.data[0]!.embedding, Array.from(embed(text, 1536)));
     assert.deepEqual(float.data[0]!.embedding, base64.data[0]!.embedding);
     assert.equal(base64.data[1]!.index, 1);
-    const tokens = Math.ceil(Buffer.byteLength(text) / 4) + 1;
+    const tokens = countTokens(text) + 1;
     assert.deepEqual(base64.usage, { prompt_tokens: tokens, total_tokens: tokens });
 
     const large = await openai.embeddings.create({ model: 'text-embedding-3-large', input: text });
@@ -212,6 +247,19 @@ describe('embeddings server', () => {
     assert.equal(error.headers!.get('x-ratelimit-limit-tokens'), '1000');
     await behave({ retryAfter: false });
     assert.equal((await failure(create('b'.repeat(2000)))).headers!.get('retry-after'), null);
+  });
+
+  it('bills tokens, but limits by bytes', async () => {
+    await behave({ tpm: 1000 });
+    const { data, response } = await openai.embeddings
+      .create({ model: MODEL, input: 'a'.repeat(3200) })
+      .withResponse();
+    assert.equal(data.usage.total_tokens, 400);
+    // Refilled since by no more than a second's worth, unless the machine stands still.
+    const left = Number(response.headers.get('x-ratelimit-remaining-tokens'));
+    assert.ok(left >= 200 && left < 600, String(left));
+    await failure(create('b'.repeat(3200)));
+    assert.equal((await control<Counters>('GET', 'counters')).tokens, 400);
   });
 
   it('has outages, an exhausted quota, a changed key and latency', async () => {

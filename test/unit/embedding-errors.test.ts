@@ -62,6 +62,18 @@ describe('errors of the embedding service', () => {
     });
   }
 
+  it('takes a parameter that comes from a setting as a wrong setting', () => {
+    const parameters: [param: string, status: number, expected: FaultCode][] = [
+      ['dimensions', 400, 'embedding_wrong_dimensions'],
+      ['model', 422, 'embedding_model_missing'],
+      ['input', 400, 'embedding_refused'],
+    ];
+    for (const [param, status, expected] of parameters) {
+      const body = { error: { message: SECRET, type: 'invalid_request_error', param, code: null } };
+      assert.equal(translate(APIError.generate(status, body, undefined, new Headers())).code, expected);
+    }
+  });
+
   it('names no code that may be a message', () => {
     const fault = translate(apiError(400, 'bad input: "sk-secret"'));
     assert.match(fault.message, /\(HTTP 400 some_error\)$/);
@@ -74,6 +86,10 @@ describe('errors of the embedding service', () => {
     const refused = translate(new APIConnectionError({ message: SECRET, cause }));
     assert.equal(refused.code, 'embedding_unavailable');
     assert.match(refused.message, /no connection: ECONNREFUSED/);
+    const untrusted = Object.assign(new Error(SECRET), { code: 'SELF_SIGNED_CERT_IN_CHAIN' });
+    const refusedTls = translate(new APIConnectionError({ message: SECRET, cause: untrusted }));
+    assert.match(refusedTls.message, /SELF_SIGNED_CERT_IN_CHAIN; set NODE_EXTRA_CA_CERTS/);
+    assert.match(translate(new APIConnectionError({})).message, /no connection; check OPENAI_BASE_URL/);
     assert.match(translate(new APIConnectionTimeoutError()).message, /timed out/);
     assert.equal(translate(new APIUserAbortError()).code, 'embedding_unavailable');
     const closed = Object.assign(new Error('other side closed'), { code: 'UND_ERR_SOCKET' });

@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { Fault } from '../../src/errors.ts';
 import type { FaultCode } from '../../src/errors.ts';
 import { explainLedgerError } from '../../src/ledger/errors.ts';
+import { LEDGER_MIGRATIONS } from '../../src/ledger/schema.ts';
 import { ledgerSettings } from '../../src/ledger/settings.ts';
 import { createSupabaseLedger } from '../../src/ledger/supabase.ts';
+
+it('the migrations that examine names are those of supabase/migrations', () => {
+  const folder = new URL('../../supabase/migrations', import.meta.url);
+  assert.deepEqual(LEDGER_MIGRATIONS, readdirSync(folder).toSorted());
+});
 
 describe('explainLedgerError', () => {
   it('sorts answers by code, then by status', () => {
@@ -30,7 +37,11 @@ describe('explainLedgerError', () => {
       [400, '23514', null],
       [409, '23505', null],
       [400, '22P02', null],
-      [404, '', null],
+      [404, '', 'ledger_unavailable'],
+      [301, '', 'ledger_unavailable'],
+      [200, '', 'ledger_unavailable'],
+      [400, '', 'ledger_unavailable'],
+      [413, '', null],
     ];
     for (const [status, code, fault] of expected) {
       const explained = explainLedgerError({ status, error: { code, message: 'quotes a row' } });
@@ -41,7 +52,21 @@ describe('explainLedgerError', () => {
 
   it('says status and code', () => {
     assert.match(explainLedgerError({ status: 400, error: { code: '23514' } }).message, /status 400, 23514/u);
-    assert.match(explainLedgerError({ status: 0, error: {} }).message, /no answer/u);
+    assert.match(explainLedgerError({ status: 0, error: {} }).message, /no answer at SUPABASE_URL\)/u);
+  });
+
+  it('names the setting where no connection comes about', () => {
+    const messages: [code: string, hint: RegExp][] = [
+      ['ENOTFOUND', /ENOTFOUND; check SUPABASE_URL/u],
+      ['ERR_SSL_WRONG_VERSION_NUMBER', /does SUPABASE_URL begin with http:/u],
+      ['SELF_SIGNED_CERT_IN_CHAIN', /NODE_EXTRA_CA_CERTS/u],
+    ];
+    for (const [code, hint] of messages) {
+      const details = `TypeError: fetch failed\n\nCaused by: Error: secret (${code})\nat x (node:y)`;
+      const { message } = explainLedgerError({ status: 0, error: { details } });
+      assert.match(message, hint);
+      assert.ok(!message.includes('secret'));
+    }
   });
 });
 
@@ -74,6 +99,16 @@ describe('ledgerSettings', () => {
       /^SUPABASE_KEY: expected .* since SUPABASE_URL is set$/u,
     );
     assert.match(problems({ SUPABASE_URL: 'project' })[0] ?? '', /^SUPABASE_URL: expected a URL/u);
+  });
+
+  it('refuse the key of another project where key and address tell', () => {
+    const SUPABASE_KEY = jwt({ role: 'service_role', ref: 'abcdefghijklmnopqrst' });
+    const at = (address: string) => problems({ SUPABASE_URL: address, SUPABASE_KEY });
+    assert.deepEqual(at('https://abcdefghijklmnopqrst.supabase.co'), []);
+    assert.deepEqual(at('https://ledger.example'), []);
+    assert.deepEqual(problems({ SUPABASE_URL, SUPABASE_KEY: jwt({ role: 'service_role' }) }), []);
+    const [problem = ''] = at('https://zyxwvutsrqponmlkjihg.supabase.co/');
+    assert.match(problem, /^SUPABASE_KEY: .*this one is of another project than SUPABASE_URL$/u);
   });
 
   it('describe every field in a sentence', () => {

@@ -301,6 +301,28 @@ describe('rate limiter, corrected by the service', () => {
     assert.equal(clock.now(), 60_000);
   });
 
+  it('says at which pace: settings, then the lower of settings and service', async () => {
+    const clock = new FakeClock();
+    assert.deepEqual(limiterOn(clock).pace, { requestsPerMinute: null, tokensPerMinute: null });
+    const limiter = limiterOn(clock, { requestsPerMinute: 60, tokensPerMinute: 5_000 });
+    assert.deepEqual(limiter.pace, { requestsPerMinute: 60, tokensPerMinute: 5_000 });
+    const budget = (limit: number) => ({ limit, remaining: limit / 2, resetMs: 30_000 });
+    await warmUp(limiter, 1, { requests: budget(500), tokens: budget(3_000) });
+    assert.deepEqual(limiter.pace, { requestsPerMinute: 60, tokensPerMinute: 3_000 });
+    await warmUp(limiter, 1, { requests: budget(30), tokens: undefined });
+    assert.deepEqual(limiter.pace, { requestsPerMinute: 30, tokensPerMinute: 3_000 });
+    await warmUp(limiter, 1, { requests: budget(500), tokens: budget(9_000) });
+    assert.deepEqual(limiter.pace, { requestsPerMinute: 60, tokensPerMinute: 5_000 });
+  });
+
+  it('says the pace of a budget of a day by its reset', async () => {
+    const limiter = limiterOn(new FakeClock());
+    const day = { limit: 14_400, remaining: 7_200, resetMs: 43_200_000 };
+    await warmUp(limiter, 1, { requests: day, tokens: undefined });
+    assert.equal(Math.round(limiter.pace.requestsPerMinute ?? 0), 10);
+    assert.equal(limiter.pace.tokensPerMinute, null);
+  });
+
   it('closes for everybody after a 429, then goes at the pace of the budget', async () => {
     const clock = new FakeClock();
     const limiter = limiterOn(clock, { tokensPerMinute: 60_000 });

@@ -19,8 +19,8 @@ export interface EmbeddingsRequest {
   readonly dimensions: number;
   readonly base64: boolean;
   readonly texts: readonly string[];
-  /** UTF-8 bytes / 4, rounded up for each text. */
-  readonly tokens: number;
+  /** What it takes from the rate limit: UTF-8 bytes / 4, rounded up for each text. The bill counts otherwise. */
+  readonly rateTokens: number;
   /** What is wrong with its content; such a request counts against the request limit but is not embedded. */
   readonly refusal: ApiError | null;
 }
@@ -101,7 +101,7 @@ export function parseEmbeddingsRequest(
     dimensions: (dimensions as number | undefined) ?? max,
     base64: format === 'base64',
     texts,
-    tokens: texts.reduce((sum, text) => sum + Math.ceil(Buffer.byteLength(text) / 4), 0),
+    rateTokens: texts.reduce((sum, text) => sum + Math.ceil(Buffer.byteLength(text) / 4), 0),
     refusal: contentProblem(texts, refuse),
   };
 }

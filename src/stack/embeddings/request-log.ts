@@ -9,6 +9,7 @@ export interface LogEntry {
   readonly client: string;
   readonly status: number;
   readonly inputs: number;
+  /** Tokens on the bill; 0 if it was not answered with 200. */
   readonly tokens: number;
   /** SHA-256 (hex) of each text, in order. */
   readonly texts: readonly string[];

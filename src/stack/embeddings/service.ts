@@ -95,7 +95,7 @@ export class EmbeddingsService {
         : parseEmbeddingsRequest(parseJson(body), asked.refuse));
     const work = 'texts' in parsed ? parsed : null;
     const problem = work === null ? (parsed as ApiError) : this.#refuseByBudget(work);
-    const answer = problem === null ? await embeddingsResponse(work!) : { error: problem.error };
+    const answered = problem === null ? await embeddingsResponse(work!) : null;
     const latencyMs = asked.latencyMs + asked.latencyPerInputMs * (work?.texts.length ?? 0);
     if (latencyMs > 0) await sleep(Math.max(0, latencyMs - (performance.now() - startedAt)));
 
@@ -106,10 +106,10 @@ export class EmbeddingsService {
       client: request.headers['user-agent'] ?? '',
       status,
       inputs: work?.texts.length ?? 0,
-      tokens: work?.tokens ?? 0,
+      tokens: answered?.billedTokens ?? 0,
       texts: work?.texts.map(sha256) ?? [],
     });
-    this.#send(response, status, answer, {
+    this.#send(response, status, answered?.body ?? { error: problem?.error }, {
       ...this.#waitHeaders(problem),
       ...(work === null ? {} : { 'openai-model': work.model }),
       'openai-processing-ms': String(Math.round(performance.now() - startedAt)),
@@ -127,8 +127,8 @@ export class EmbeddingsService {
   }
 
   /** Takes the request from the budgets; one with refused content costs a request, but no tokens. */
-  #refuseByBudget({ model, tokens, refusal }: EmbeddingsRequest): ApiError | null {
-    const shortage = this.#limits.take(refusal === null ? tokens : 0);
+  #refuseByBudget({ model, rateTokens, refusal }: EmbeddingsRequest): ApiError | null {
+    const shortage = this.#limits.take(refusal === null ? rateTokens : 0);
     if (shortage === null) return refusal;
     return rateLimited(model, shortage.kind, shortage.limit, shortage.requested, shortage.waitMs);
   }
