@@ -247,7 +247,9 @@ async function main(): Promise<void> {
     );
   }
   const cli = (await temporal.resolve()) ?? (await temporal.install(console.log));
-  if (cli.kind === 'address') throw new Error('The recorder starts a Temporal server of its own.');
+  if (cli.kind === 'address' || cli.kind === 'docker') {
+    throw new Error('The recorder starts a Temporal server of its own, from a program on this machine.');
+  }
   const limit = `limit.historyCount.suggestContinueAsNew=${CONTINUE_AFTER_EVENTS}`;
   const server = await TestWorkflowEnvironment.createLocal({
     server: {

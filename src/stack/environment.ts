@@ -1,6 +1,6 @@
 import { delimiter, join } from 'node:path';
 import { accessSync, constants, statSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { StackProblem } from './problem.ts';
 
 // The stack never looks at the product's variables, which may name production: it needs its own few settings and where
 // this machine keeps programs and caches. That is why it has a reader of its own beside src/config.ts.
@@ -12,9 +12,28 @@ export function setting(name: `FERRY_STACK_${string}` | `XDG_${string}`): string
   return variables[name] || undefined;
 }
 
-/** The folder that the user calls home. */
+/**
+ * The folder that the user calls home. The system's list of users is not asked: a program that was started without HOME
+ * (by a scheduler, in a container) should not begin to write into somebody's home.
+ *
+ * @throws StackProblem when HOME is not set
+ */
 export function home(): string {
-  return variables['HOME'] || homedir();
+  const folder = variables['HOME'];
+  if (folder !== undefined && folder !== '') return folder;
+  throw new StackProblem([
+    'HOME is not set, so there is no place for the files of the stack: set HOME, or both XDG_CACHE_HOME (for installed ' +
+      'programs) and one of FERRY_STACK_DIR and XDG_STATE_HOME (for the data of the stack)',
+  ]);
+}
+
+/** How the user reaches Docker; a client that lacks these talks to another daemon. */
+export function dockerEnvironment(): Record<string, string> {
+  const own = Object.entries(variables).filter(
+    (entry): entry is [string, string] =>
+      entry[1] !== undefined && /^(?:DOCKER_[A-Z_]+|XDG_RUNTIME_DIR|SSH_AUTH_SOCK)$/.test(entry[0]),
+  );
+  return Object.fromEntries(own);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createServer, type Server } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { pause } from './interruption.ts';
 
 /**
  * Runs `work` while no other process on this machine holds the lock of that name. The lock is a socket in Linux's
@@ -14,7 +14,7 @@ export async function withLock<T>(name: string, onWait: () => void, work: () => 
   let server = await tryToListen(path);
   if (server === undefined) onWait();
   while (server === undefined) {
-    await sleep(200);
+    await pause(200);
     server = await tryToListen(path);
   }
   try {

@@ -3,16 +3,30 @@ import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { databaseAccount } from './account.ts';
 import { unpackDebianPackages } from './apt.ts';
-import { cached } from './cache.ts';
+import { cached, isCached } from './cache.ts';
 import { runCommand, versionOf } from './command.ts';
+import { execInContainer, runContainer } from './docker.ts';
 import { findProgram, serviceEnvironment } from './environment.ts';
 import { makeOwnedFolder, randomSecret } from './data-folder.ts';
 import { spawnProcess, stopProcesses, untilHealthy } from './process.ts';
-import { parseAddress, type Instance, type Resolution, type Service } from './service.ts';
+import { parseAddress, programOf, type Instance, type Resolution, type Service } from './service.ts';
 
 const versionLine = /Ver (\d+\.\d+\.\d+)-MariaDB/;
+const cacheKey = 'mariadb';
 const user = 'ferry';
 const database = 'ferry';
+
+const settings = [
+  '--skip-name-resolve',
+  '--skip-log-bin',
+  '--max-connect-errors=1000000',
+  '--innodb-flush-log-at-trx-commit=1',
+  '--innodb-buffer-pool-size=128M',
+  '--max-allowed-packet=64M',
+  '--character-set-server=utf8mb4',
+  '--collation-server=utf8mb4_unicode_ci',
+  '--default-time-zone=+00:00',
+];
 
 /** The folder that holds sbin, lib and share of this program, and where its libraries may lie beside it. */
 function layout(program: string) {
@@ -43,7 +57,7 @@ function environment(instance: Instance): Record<string, string> {
 }
 
 function commonArgs(instance: Instance, dataDir: string): string[] {
-  const { base, share } = layout(instance.resolution.program);
+  const { base, share } = layout(programOf(instance));
   return [
     '--no-defaults',
     `--basedir=${base}`,
@@ -55,7 +69,7 @@ function commonArgs(instance: Instance, dataDir: string): string[] {
 
 /** The system tables, made by the server itself from the SQL files that it brings along. */
 async function initialise(instance: Instance, dataDir: string): Promise<void> {
-  const { program } = instance.resolution;
+  const program = programOf(instance);
   const { share } = layout(program);
   if (share === undefined) throw new Error(`${program} has no share/mysql/mysql_system_tables.sql beside it`);
   const parts = [
@@ -114,6 +128,21 @@ function greets(port: number): Promise<void> {
   });
 }
 
+/** In a container the image's own script makes the database and our account; it lacks the right to make databases. */
+async function startContainer(instance: Instance): Promise<void> {
+  const password = instance.secrets['password'] ?? '';
+  await runContainer(instance, {
+    ports: { mysql: 3306 },
+    dataDir: '/var/lib/mysql',
+    env: { MARIADB_DATABASE: database, MARIADB_USER: user, MARIADB_ROOT_HOST: 'localhost' },
+    secrets: { MARIADB_PASSWORD: password, MARIADB_ROOT_PASSWORD: password },
+    args: settings,
+  });
+  await untilHealthy(instance, () => mariadb.health(instance));
+  const grant = `GRANT ALL PRIVILEGES ON *.* TO '${user}'@'%' WITH GRANT OPTION`;
+  await execInContainer(instance, ['mariadb', '--user=root', '--execute', grant], { MYSQL_PWD: password });
+}
+
 /** MariaDB in the place of MySQL: the source of a migration. */
 export const mariadb: Service = {
   name: 'mariadb',
@@ -127,8 +156,18 @@ export const mariadb: Service = {
     return program && version ? { kind: 'path', program, version } : undefined;
   },
 
+  image: 'mariadb:11.4',
+
+  lacks() {
+    if (isCached(cacheKey) || (findProgram('apt-get') && findProgram('dpkg-deb'))) return undefined;
+    return (
+      'no mariadbd on PATH, and fetching it needs apt-get and dpkg-deb, as Debian and Ubuntu have them; install ' +
+      "MariaDB with this system's own tools, or give the address of a server in FERRY_STACK_MARIADB"
+    );
+  },
+
   async install(report): Promise<Resolution> {
-    const dir = await cached('mariadb', report, async (target) => {
+    const dir = await cached(cacheKey, report, async (target) => {
       report('fetching MariaDB as Debian packages');
       await unpackDebianPackages(target, ['mariadb-server-core']);
     });
@@ -142,13 +181,14 @@ export const mariadb: Service = {
   newSecrets: () => ({ password: randomSecret() }),
 
   async start(instance) {
+    if (instance.resolution.kind === 'docker') return startContainer(instance);
     const dataDir = join(instance.dir, 'data');
     const initFile = join(instance.dir, 'init.sql');
     makeOwnedFolder(join(instance.dir, 'tmp'));
     if (!existsSync(dataDir)) await initialise(instance, dataDir);
     writeInitFile(instance, initFile);
     await spawnProcess(instance, {
-      program: instance.resolution.program,
+      program: programOf(instance),
       args: [
         ...commonArgs(instance, dataDir),
         '--bind-address=127.0.0.1',
@@ -157,15 +197,7 @@ export const mariadb: Service = {
         '--socket=mysql.sock',
         '--pid-file=mariadb.pid',
         `--init-file=${initFile}`,
-        '--skip-name-resolve',
-        '--skip-log-bin',
-        '--max-connect-errors=1000000',
-        '--innodb-flush-log-at-trx-commit=1',
-        '--innodb-buffer-pool-size=128M',
-        '--max-allowed-packet=64M',
-        '--character-set-server=utf8mb4',
-        '--collation-server=utf8mb4_unicode_ci',
-        '--default-time-zone=+00:00',
+        ...settings,
       ],
       env: environment(instance),
       account: databaseAccount(),

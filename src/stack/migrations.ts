@@ -21,10 +21,9 @@ export async function applyMigrations(query: Query): Promise<string[]> {
   const rows = await query('select version from supabase_migrations.schema_migrations');
   const known = new Set(rows.map(([version]) => version));
   const applied: string[] = [];
-  for (const file of migrationFiles()) {
+  for (const { file, sql } of migrations()) {
     const { version, name } = parts(file);
     if (known.has(version)) continue;
-    const sql = readFileSync(join(migrationsDir, file), 'utf8');
     const line = `insert into supabase_migrations.schema_migrations (version, name) values (${literal(version)}, ${literal(name)})`;
     try {
       await query(`begin;\n${sql}\n;${line};\ncommit;`);
@@ -37,6 +36,11 @@ export async function applyMigrations(query: Query): Promise<string[]> {
     applied.push(file);
   }
   return applied;
+}
+
+/** The SQL files of supabase/migrations/ in the order in which they are applied. */
+export function migrations(): { file: string; sql: string }[] {
+  return migrationFiles().map((file) => ({ file, sql: readFileSync(join(migrationsDir, file), 'utf8') }));
 }
 
 function migrationFiles(): string[] {

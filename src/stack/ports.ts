@@ -18,13 +18,21 @@ function firstEphemeralPort(): number {
   }
 }
 
-/** True when a server could listen on this port of 127.0.0.1 now. */
-export function isFree(port: number): Promise<boolean> {
+/** Why no server could listen on this port of 127.0.0.1 now, as the end of a sentence; undefined when one could. */
+export function portProblem(port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen({ host: '127.0.0.1', port }, () => server.close(() => resolve(true)));
+    server.once('error', ({ code, message }: NodeJS.ErrnoException) => {
+      if (code === 'EADDRINUSE') resolve('is taken by another program');
+      else resolve(code === 'EACCES' ? 'needs root (as all below 1024 do)' : `cannot be used (${message})`);
+    });
+    server.listen({ host: '127.0.0.1', port }, () => server.close(() => resolve(undefined)));
   });
+}
+
+/** True when a server could listen on this port of 127.0.0.1 now. */
+export async function isFree(port: number): Promise<boolean> {
+  return (await portProblem(port)) === undefined;
 }
 
 /**

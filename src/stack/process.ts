@@ -3,7 +3,8 @@ import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Account } from './account.ts';
 import { serviceEnvironment } from './environment.ts';
-import { identify, isAlive, withDescendants, type ProcessIdentity } from './process-table.ts';
+import { pause, throwIfInterrupted } from './interruption.ts';
+import { identify, isAlive, sendSignal, withDescendants, type ProcessIdentity } from './process-table.ts';
 import type { Instance } from './service.ts';
 
 const pollMs = 50;
@@ -26,6 +27,7 @@ interface Program {
  * @throws Error when the program cannot be run
  */
 export async function spawnProcess(instance: Instance, what: Program): Promise<ProcessIdentity> {
+  throwIfInterrupted();
   const log = openSync(instance.logFile, 'a', 0o600);
   // What services write is nobody else's to read, whatever umask they would inherit.
   const umask = process.umask(0o077);
@@ -66,11 +68,12 @@ export async function untilHealthy(
   for (;;) {
     const alive = instance.processes.every(isAlive);
     const problem = alive ? await check().then(noProblem, messageOf) : 'its process has ended';
+    throwIfInterrupted();
     if (problem === undefined) return;
     if (!alive || Date.now() > deadline) {
       throw new Error(`${problem}\n${logTail(instance.logFile)}`);
     }
-    await sleep(pollMs);
+    await pause(pollMs);
   }
 }
 
@@ -97,15 +100,6 @@ export async function killProcesses(processes: readonly ProcessIdentity[]): Prom
     for (const process of left) sendSignal(process, 'SIGKILL');
     await sleep(10);
     left = left.filter(isAlive);
-  }
-}
-
-function sendSignal(target: ProcessIdentity, signal: NodeJS.Signals): void {
-  if (!isAlive(target)) return;
-  try {
-    process.kill(target.pid, signal);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 

@@ -1,35 +1,42 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cached } from './cache.ts';
+import { cached, isCached } from './cache.ts';
 import { isAtLeast, runCommand, versionOf } from './command.ts';
 import { randomSecret } from './data-folder.ts';
+import { runContainer, type Container } from './docker.ts';
 import { findProgram } from './environment.ts';
 import { answersOk } from './http-health.ts';
 import { ownFile } from './module-file.ts';
 import { spawnProcess, stopProcesses, untilHealthy } from './process.ts';
-import { parseAddress, type Instance, type Resolution, type Service } from './service.ts';
+import { parseAddress, programOf, type Instance, type Resolution, type Service } from './service.ts';
 
 const oldestServer = '1.16';
 const oldestPython = '3.10';
 const frontDir = ownFile('./qdrant-front');
+const requirements = join(frontDir, 'requirements.txt');
+
+function cacheKey(): string {
+  const hash = createHash('sha256').update(readFileSync(requirements)).digest('hex');
+  return join('qdrant-front', hash.slice(0, 12));
+}
 
 function url(instance: Pick<Instance, 'ports'>): string {
   return `http://127.0.0.1:${instance.ports['http']}`;
 }
 
-async function findPython(): Promise<string> {
+async function findPython(): Promise<string | undefined> {
   for (const name of ['python3', 'python3.14', 'python3.13', 'python3.12', 'python3.11', 'python3.10']) {
     const program = findProgram(name);
     const version = program && (await versionOf(program, /Python (\d+\.\d+)/));
     if (program && version && isAtLeast(version, oldestPython)) return program;
   }
-  throw new Error(`no qdrant on PATH, and its engine as a library needs Python ${oldestPython} or newer`);
+  return undefined;
 }
 
 /** Packages into a folder of their own: in a venv, or, where Debian ships Python without one, with the system's pip. */
-async function installFront(dir: string, requirements: string): Promise<void> {
-  const python = await findPython();
+async function installFront(dir: string): Promise<void> {
+  const python = (await findPython()) ?? 'python3';
   const options = ['--quiet', '--no-cache-dir', '--only-binary', ':all:', '--requirement', requirements];
   try {
     await runCommand(python, ['-m', 'venv', dir]);
@@ -52,7 +59,7 @@ async function installFront(dir: string, requirements: string): Promise<void> {
 /** The real server, if there is one on PATH. */
 function serverProgram(instance: Instance, dataDir: string) {
   return {
-    program: instance.resolution.program,
+    program: programOf(instance),
     args: ['--disable-telemetry'],
     env: {
       QDRANT__SERVICE__HOST: '127.0.0.1',
@@ -65,6 +72,16 @@ function serverProgram(instance: Instance, dataDir: string) {
   };
 }
 
+/** The same server in a container; snapshots go into its one volume too. */
+function container(instance: Instance): Container {
+  return {
+    ports: { http: 6333, grpc: 6334 },
+    dataDir: '/qdrant/storage',
+    env: { QDRANT__TELEMETRY_DISABLED: 'true', QDRANT__STORAGE__SNAPSHOTS_PATH: '/qdrant/storage/snapshots' },
+    secrets: { QDRANT__SERVICE__API_KEY: instance.secrets['apiKey'] ?? '' },
+  };
+}
+
 /** The engine behind our own front. */
 function frontProgram(instance: Instance, dataDir: string) {
   const flags = {
@@ -73,10 +90,10 @@ function frontProgram(instance: Instance, dataDir: string) {
     '--data': dataDir,
     '--api-key': instance.secrets['apiKey'] ?? '',
   };
-  const packages = join(instance.resolution.program, '..', '..', 'packages');
+  const packages = join(programOf(instance), '..', '..', 'packages');
   const path = existsSync(packages) ? `${frontDir}:${packages}` : frontDir;
   return {
-    program: instance.resolution.program,
+    program: programOf(instance),
     args: ['-m', 'qdrant_front', ...Object.entries(flags).flat()],
     env: { PYTHONPATH: path, PYTHONUNBUFFERED: '1', PYTHONDONTWRITEBYTECODE: '1' },
   };
@@ -97,13 +114,21 @@ export const qdrant: Service = {
       : undefined;
   },
 
+  image: 'qdrant/qdrant:v1.16.2',
+
+  async lacks() {
+    if (isCached(cacheKey()) || (await findPython()) !== undefined) return undefined;
+    return (
+      `no qdrant on PATH, and its engine as a library needs Python ${oldestPython} or newer, which is not there; ` +
+      'install Python with venv and pip, or give the address of a server in FERRY_STACK_QDRANT'
+    );
+  },
+
   async install(report): Promise<Resolution> {
-    const requirements = join(frontDir, 'requirements.txt');
     const text = readFileSync(requirements, 'utf8');
-    const key = createHash('sha256').update(text).digest('hex').slice(0, 12);
-    const dir = await cached(join('qdrant-front', key), report, async (target) => {
+    const dir = await cached(cacheKey(), report, async (target) => {
       report('installing the Qdrant engine and its front with pip');
-      await installFront(target, requirements);
+      await installFront(target);
       writeFileSync(join(target, 'requirements.txt'), text);
     });
     const engine = /^qdrant-edge-py==(\S+)/m.exec(text)?.[1] ?? 'of unknown version';
@@ -114,10 +139,13 @@ export const qdrant: Service = {
   newSecrets: () => ({ apiKey: randomSecret() }),
 
   async start(instance) {
-    const dataDir = join(instance.dir, 'data');
-    mkdirSync(dataDir, { recursive: true });
-    const program = instance.resolution.kind === 'path' ? serverProgram : frontProgram;
-    await spawnProcess(instance, program(instance, dataDir));
+    if (instance.resolution.kind === 'docker') await runContainer(instance, container(instance));
+    else {
+      const dataDir = join(instance.dir, 'data');
+      mkdirSync(dataDir, { recursive: true });
+      const program = instance.resolution.kind === 'path' ? serverProgram : frontProgram;
+      await spawnProcess(instance, program(instance, dataDir));
+    }
     await untilHealthy(instance, () => qdrant.health(instance));
   },
 

@@ -1,3 +1,4 @@
+import { StackProblem } from './problem.ts';
 import type { ProcessIdentity } from './process-table.ts';
 
 /** Every service of the stack, in the order in which `status` lists them. */
@@ -7,11 +8,13 @@ export type ServiceName = (typeof serviceNames)[number];
 
 /**
  * Where the software of a service comes from. The order of resolution is: an address in FERRY_STACK_<SERVICE>, a
- * program on PATH, (Docker where its daemon answers: not built yet, it belongs between these two), a registry.
+ * program on PATH, Docker where its daemon answers and the caller of `up` allows it, a registry.
  */
 export type Resolution =
   | { kind: 'address'; address: string }
   | { kind: 'path'; program: string; version: string }
+  /** `container` is also the name of the volume with its data; `network` that of the stack. */
+  | { kind: 'docker'; image: string; container: string; network: string }
   | { kind: 'registry'; program: string; version: string; registry: string }
   | { kind: 'own'; program: string };
 
@@ -46,6 +49,12 @@ export interface Service {
   /** A usable program on this machine, or undefined when one has to be installed. */
   resolve(): Promise<Resolution | undefined>;
 
+  /** The Docker image, with its tag, that serves as well; undefined where there is none. */
+  readonly image?: string;
+
+  /** What `install` lacks on this machine, as a sentence; undefined when it lacks nothing or the cache has the software. */
+  lacks?(): string | undefined | Promise<string | undefined>;
+
   /**
    * Puts the software into the cache unless it is there.
    *
@@ -78,7 +87,7 @@ export interface Service {
   /**
    * The same, from what the user wrote in FERRY_STACK_<SERVICE>.
    *
-   * @throws Error naming the form that is expected
+   * @throws StackProblem naming the form that is expected
    */
   connectionFromAddress(address: string): Values;
 }
@@ -90,6 +99,8 @@ export function describeResolution(resolution: Resolution): string {
       return 'at the address in its FERRY_STACK_ variable';
     case 'path':
       return `${resolution.version}, found on this machine: ${resolution.program}`;
+    case 'docker':
+      return `docker ${resolution.image}`;
     case 'registry':
       return `${resolution.version}, installed from ${resolution.registry} into the cache`;
     case 'own':
@@ -97,10 +108,16 @@ export function describeResolution(resolution: Resolution): string {
   }
 }
 
+/** The program of a service that runs outside Docker. */
+export function programOf({ resolution }: Pick<Instance, 'resolution'>): string {
+  if (resolution.kind === 'docker') throw new Error(`${resolution.image} has no program on this machine`);
+  return resolution.program;
+}
+
 /**
  * An address written as a URL, checked.
  *
- * @throws Error naming the variable and the expected form
+ * @throws StackProblem naming the variable and the expected form
  */
 export function parseAddress(
   service: ServiceName,
@@ -110,7 +127,7 @@ export function parseAddress(
 ): URL {
   const url = URL.canParse(address) ? new URL(address) : undefined;
   if (url === undefined || !protocols.includes(url.protocol) || url.hostname === '') {
-    throw new Error(`FERRY_STACK_${service.toUpperCase()} is not an address of the form ${form}`);
+    throw new StackProblem([`FERRY_STACK_${service.toUpperCase()} is not an address of the form ${form}`]);
   }
   return url;
 }

@@ -5,6 +5,7 @@ import type { StackState } from './state.ts';
 const variables = {
   TEMPORAL_ADDRESS: ['temporal', 'address'],
   TEMPORAL_NAMESPACE: ['temporal', 'namespace'],
+  TEMPORAL_UI_URL: ['temporal', 'uiUrl'],
   MYSQL_HOST: ['mariadb', 'host'],
   MYSQL_PORT: ['mariadb', 'port'],
   MYSQL_USER: ['mariadb', 'user'],

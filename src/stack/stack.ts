@@ -1,15 +1,21 @@
 import { existsSync, readdirSync, rmSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { bringUp, givenAddress, startService } from './bring-up.ts';
+import { removeData } from './docker.ts';
+import { killRemains, stopService } from './ending.ts';
 import { entryOf, instanceOf } from './instance.ts';
+import { interruptible } from './interruption.ts';
 import { withLock } from './lock.ts';
-import type { WantedPorts } from './prepare.ts';
-import { killProcesses } from './process.ts';
+import { StackProblem } from './problem.ts';
+import { lacking } from './resolve.ts';
 import { serviceNames, type ServiceName } from './service.ts';
 import { defaultServices, services } from './services.ts';
 import { environment, type StackEnvironment } from './stack-environment.ts';
 import { createState, readState, stackDir, writeState, type StackState } from './state.ts';
+import { storageProblem } from './storage-problem.ts';
+import { checkWantedPorts, type WantedPorts } from './wanted-ports.ts';
 
+export { StackProblem } from './problem.ts';
 export { status, type ServiceStatus, type StackStatus } from './status.ts';
 
 /** One line of progress; `service` is missing where it concerns the whole stack. */
@@ -25,6 +31,13 @@ export interface UpOptions {
   services?: readonly ServiceName[];
   /** Ports by service (`mariadb`) or by service and port (`temporal.ui`). @default free ones, kept for the next time */
   ports?: WantedPorts;
+  /**
+   * Whether a service that has no program on PATH may run in Docker, where a daemon answers. Not without being asked for:
+   * an image is another server than the one that tests and demo expect. @default false
+   */
+  docker?: boolean;
+  /** Ends `up` early: what is being started is killed, what has been started stays. */
+  signal?: AbortSignal;
   onProgress?: (progress: Progress) => void;
 }
 
@@ -52,13 +65,15 @@ export interface Stack {
 /**
  * The stack in a folder.
  *
- * @throws Error when there is none
+ * @throws StackProblem when there is none
  */
 export function openStack(dir?: string): Stack {
   const folder = stackDir(dir);
   const state = () => {
     const found = readState(folder);
-    if (found === undefined) throw new Error(`there is no stack in ${folder}; \`ferry stack up\` makes one`);
+    if (found === undefined) {
+      throw new StackProblem([`there is no stack in ${folder}; \`ferry stack up\` makes one`]);
+    }
     return found;
   };
   const change = (name: ServiceName, work: (current: StackState) => Promise<void>) =>
@@ -74,7 +89,7 @@ export function openStack(dir?: string): Stack {
     environment: () => environment(state()),
     start: (name) => change(name, (current) => startService(current, name, () => undefined)),
     stop: (name) => change(name, (current) => stopService(current, name)),
-    kill: (name) => change(name, async (current) => killProcesses(entryOf(current, name).processes)),
+    kill: (name) => change(name, (current) => killRemains(entryOf(current, name))),
   };
 }
 
@@ -82,44 +97,87 @@ export function openStack(dir?: string): Stack {
  * Makes a stack, starts one whose processes have ended again with its data, or attaches to one that runs; starts only
  * what is not healthy. What has been started stays when another service fails.
  *
- * @throws AggregateError with one Error for each service that failed; Error when a port's name is unknown
+ * @throws StackProblem when something has to be mended first; nothing was started then. AggregateError with one Error for
+ *   each service that failed. The signal's reason
  */
 export async function up(options: UpOptions = {}): Promise<Stack> {
   const dir = stackDir(options.dir);
+  const work = () => exclusively(dir, options.onProgress, () => bringUpAll(dir, options));
+  await interruptible(options.signal, work);
+  return openStack(dir);
+}
+
+async function bringUpAll(dir: string, options: UpOptions): Promise<void> {
+  const { onProgress, ports = {}, docker = false } = options;
   const wanted = withNeeds(options.services ?? defaultServices);
-  checkPortNames(options.ports ?? {});
-  await exclusively(dir, options.onProgress, async () => {
-    const state = readState(dir) ?? createState(dir);
-    writeState(state);
-    const started = new Map<ServiceName, Promise<void>>();
-    // Needs come before those who need them.
-    for (const name of wanted) {
-      const report = (message: string) => options.onProgress?.({ service: name, message });
-      const needs = Promise.all(services[name].needs.map((need) => started.get(need) ?? Promise.resolve()));
-      started.set(
-        name,
-        needs.then(
-          () => bringUp(state, name, options.ports ?? {}, report),
-          () => undefined,
-        ),
-      );
-    }
-    const results = await Promise.allSettled(started.values());
-    const failures = results.flatMap((result) =>
-      result.status === 'rejected' ? [result.reason as Error] : [],
+  const ours = wanted.filter((name) => givenAddress(name) === undefined);
+  checkAddresses(wanted);
+  await checkWantedPorts(readState(dir), ours, ports);
+  const state = readState(dir) ?? createState(dir);
+  const problems = await lacking(state, ours, docker);
+  if (problems.length > 0) {
+    removeEmpty(dir);
+    throw new StackProblem(problems);
+  }
+  noteState(state);
+  const started = new Map<ServiceName, Promise<void>>();
+  // Needs come before those who need them.
+  for (const name of wanted) {
+    const report = (message: string) => onProgress?.({ service: name, message });
+    const needs = Promise.all(services[name].needs.map((need) => started.get(need) ?? Promise.resolve()));
+    started.set(
+      name,
+      needs.then(
+        () => bringUp(state, name, { ports, docker }, report),
+        () => undefined,
+      ),
     );
-    if (failures.length > 0) {
-      throw new AggregateError(failures, failures.map((failure) => failure.message).join('\n'));
+  }
+  const results = await Promise.allSettled(started.values());
+  options.signal?.throwIfAborted();
+  const failures = results.flatMap((result) =>
+    result.status === 'rejected' ? [result.reason as Error] : [],
+  );
+  if (failures.length > 0) {
+    throw new AggregateError(failures, failures.map((failure) => failure.message).join('\n'));
+  }
+}
+
+/** @throws StackProblem with one sentence for each malformed address */
+function checkAddresses(names: readonly ServiceName[]): void {
+  const problems = names.flatMap((name) => {
+    const address = givenAddress(name);
+    try {
+      if (address !== undefined) services[name].connectionFromAddress(address);
+      return [];
+    } catch (error) {
+      if (error instanceof StackProblem) return error.problems;
+      throw error;
     }
   });
-  return openStack(dir);
+  if (problems.length > 0) throw new StackProblem(problems);
+}
+
+/** The first write to the folder, where a full disk or a lack of rights shows. */
+function noteState(state: StackState): void {
+  try {
+    writeState(state);
+  } catch (error) {
+    const problem = storageProblem(error, state.dir);
+    throw problem === undefined ? error : new StackProblem([problem], { cause: error });
+  }
+}
+
+/** A folder that was made for a stack which then came to nothing. */
+function removeEmpty(dir: string): void {
+  if (readdirSync(dir).length === 0) rmdirSync(dir);
 }
 
 /**
  * Ends every process of a stack; with `purge` also removes its folder, as far as it holds nothing else. Does nothing
  * where there is no stack.
  *
- * @throws Error with `purge`, when the folder is not a stack's own
+ * @throws StackProblem with `purge`, when the folder is not a stack's own
  */
 export async function down(options: DownOptions = {}): Promise<void> {
   const dir = stackDir(options.dir);
@@ -127,7 +185,7 @@ export async function down(options: DownOptions = {}): Promise<void> {
   await exclusively(dir, options.onProgress, async () => {
     const state = readState(dir);
     if (state === undefined) {
-      if (options.purge === true) throw new Error(`${dir} holds no stack; nothing was removed`);
+      if (options.purge === true) throw new StackProblem([`${dir} holds no stack; nothing was removed`]);
       return;
     }
     const needed = new Set(serviceNames.flatMap((name) => services[name].needs));
@@ -140,18 +198,17 @@ export async function down(options: DownOptions = {}): Promise<void> {
         }),
       );
     }
-    if (options.purge === true) purge(state, options.onProgress);
+    if (options.purge === true) await purge(state, options.onProgress);
   });
 }
 
-async function stopService(state: StackState, name: ServiceName): Promise<void> {
-  const instance = instanceOf(state, name, () => undefined);
-  if (instance === undefined) throw new Error(`${name} is not run by this stack`);
-  await services[name].stop(instance);
-}
-
 /** Removes what a stack puts into its folder, and the folder if that was all. `readState` has checked whose it is. */
-function purge(state: StackState, onProgress: UpOptions['onProgress']): void {
+async function purge(state: StackState, onProgress: UpOptions['onProgress']): Promise<void> {
+  // Not at once: the network goes with the last container.
+  for (const name of serviceNames) {
+    const resolution = state.services[name]?.resolution;
+    if (resolution?.kind === 'docker') await removeData(resolution);
+  }
   for (const entry of [...serviceNames, 'logs'])
     rmSync(join(state.dir, entry), { recursive: true, force: true });
   const files = readdirSync(state.dir).filter((file) => /^stack\.json(?:\.\d+\.tmp)?$/.test(file));
@@ -179,13 +236,4 @@ function withNeeds(names: readonly ServiceName[]): ServiceName[] {
   };
   names.forEach(add);
   return [...all];
-}
-
-function checkPortNames(ports: WantedPorts): void {
-  const known = serviceNames.flatMap((name) => [
-    name,
-    ...services[name].ports.map((port) => `${name}.${port}`),
-  ]);
-  const unknown = Object.keys(ports).filter((name) => !known.includes(name));
-  if (unknown.length > 0) throw new Error(`unknown ports: ${unknown.join(', ')}; known: ${known.join(', ')}`);
 }

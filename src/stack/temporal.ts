@@ -1,15 +1,19 @@
 import { copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { cached } from './cache.ts';
+import { cached, isCached } from './cache.ts';
 import { isAtLeast, runCommand, versionOf } from './command.ts';
+import { execInContainer, runContainer } from './docker.ts';
 import { findProgram, installerEnvironment, serviceEnvironment } from './environment.ts';
 import { ownFile } from './module-file.ts';
 import { spawnProcess, stopProcesses, untilHealthy } from './process.ts';
-import type { Instance, Resolution, Service } from './service.ts';
+import { programOf, type Instance, type Resolution, type Service } from './service.ts';
+import { StackProblem } from './problem.ts';
 
 const version = '1.8.2';
+const insidePorts = { grpc: 7233, ui: 8233 };
 const namespace = 'vector-ferry';
 const retention = '30d';
+const cacheKey = join('temporal-cli', version);
 const versionLine = /temporal version (\S+)/;
 
 function address(instance: Pick<Instance, 'ports'>): string {
@@ -18,19 +22,18 @@ function address(instance: Pick<Instance, 'ports'>): string {
 
 /** Runs the Temporal CLI against this instance, blind to the user's own Temporal profiles and variables. */
 function operator(instance: Instance, ...args: string[]): Promise<string> {
-  return runCommand(
-    instance.resolution.program,
-    [
-      ...args,
-      '--address',
-      address(instance),
-      '--disable-config-env',
-      '--disable-config-file',
-      '--command-timeout',
-      '10s',
-    ],
-    { env: serviceEnvironment() },
-  );
+  const isInside = instance.resolution.kind === 'docker';
+  const all = [
+    ...args,
+    '--address',
+    isInside ? `127.0.0.1:${insidePorts.grpc}` : address(instance),
+    '--disable-config-env',
+    '--disable-config-file',
+    '--command-timeout',
+    '10s',
+  ];
+  if (isInside) return execInContainer(instance, ['/temporal', ...all]);
+  return runCommand(programOf(instance), all, { env: serviceEnvironment() });
 }
 
 function namespaceExists(instance: Instance): Promise<string> {
@@ -83,14 +86,20 @@ export const temporal: Service = {
       : undefined;
   },
 
+  image: `temporalio/temporal:${version}`,
+
+  async lacks() {
+    if (isCached(cacheKey)) return undefined;
+    const go = await versionOf('go', /go(\d+\.\d+)/, ['version']);
+    if (go !== undefined && isAtLeast(go, '1.21')) return undefined;
+    return (
+      `no temporal on PATH, and building it needs Go 1.21 or newer (found: ${go ?? 'none'}); install Go, or give the ` +
+      'address of a server in FERRY_STACK_TEMPORAL'
+    );
+  },
+
   async install(report): Promise<Resolution> {
-    const dir = await cached(join('temporal-cli', version), report, async (target) => {
-      const go = await versionOf('go', /go(\d+\.\d+)/, ['version']);
-      if (go === undefined || !isAtLeast(go, '1.21')) {
-        throw new Error(
-          `no temporal on PATH, and building it needs Go 1.21 or newer (found: ${go ?? 'none'})`,
-        );
-      }
+    const dir = await cached(cacheKey, report, async (target) => {
       report(`building the Temporal CLI ${version} with Go: about 5 minutes, once`);
       await build(target);
     });
@@ -100,11 +109,12 @@ export const temporal: Service = {
   newSecrets: () => ({}),
 
   async start(instance) {
+    const isInside = instance.resolution.kind === 'docker';
     const flags = {
-      '--ip': '127.0.0.1',
-      '--port': String(instance.ports['grpc']),
-      '--ui-port': String(instance.ports['ui']),
-      '--db-filename': join(instance.dir, 'temporal.db'),
+      '--ip': isInside ? '0.0.0.0' : '127.0.0.1',
+      '--port': String(isInside ? insidePorts.grpc : instance.ports['grpc']),
+      '--ui-port': String(isInside ? insidePorts.ui : instance.ports['ui']),
+      '--db-filename': isInside ? '/data/temporal.db' : join(instance.dir, 'temporal.db'),
       '--log-level': 'warn',
     };
     // WAL with NORMAL survives the death of the server; only a power cut can cost the last moments.
@@ -118,10 +128,18 @@ export const temporal: Service = {
       '--dynamic-config-value',
       `history.${queue}ProcessorMaxPollRPS=1000`,
     ]);
-    await spawnProcess(instance, {
-      program: instance.resolution.program,
-      args: ['server', 'start-dev', ...Object.entries(flags).flat(), ...pragmas, ...pollRates],
-    });
+    const args = ['server', 'start-dev', ...Object.entries(flags).flat(), ...pragmas, ...pollRates];
+    if (isInside) {
+      // The image runs as uid 1000, to whom a new volume does not belong; the CLI wants a home.
+      const options = ['--user', '0:0'];
+      await runContainer(instance, {
+        ports: insidePorts,
+        dataDir: '/data',
+        env: { HOME: '/data' },
+        options,
+        args,
+      });
+    } else await spawnProcess(instance, { program: programOf(instance), args });
     await untilHealthy(instance, async () => {
       await operator(instance, 'operator', 'cluster', 'health');
     });
@@ -139,12 +157,12 @@ export const temporal: Service = {
     address: address(instance),
     namespace,
     uiUrl: `http://127.0.0.1:${instance.ports['ui']}`,
-    cli: instance.resolution.program,
+    ...(instance.resolution.kind !== 'docker' && { cli: instance.resolution.program }),
   }),
 
   connectionFromAddress(text) {
     if (!/^[\w.-]+:\d+$/.test(text))
-      throw new Error('FERRY_STACK_TEMPORAL is not an address of the form host:port');
+      throw new StackProblem(['FERRY_STACK_TEMPORAL is not an address of the form host:port']);
     return { address: text, namespace };
   },
 };

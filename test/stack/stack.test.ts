@@ -97,6 +97,7 @@ describe('a stack', () => {
     const names = [
       'TEMPORAL_ADDRESS',
       'TEMPORAL_NAMESPACE',
+      'TEMPORAL_UI_URL',
       'MYSQL_HOST',
       'MYSQL_PORT',
       'MYSQL_USER',
