@@ -1,23 +1,14 @@
-import { setImmediate as yieldNow } from 'node:timers/promises';
-import { chunk } from '../chunking/chunker.ts';
 import type { FaultCode } from '../errors.ts';
-import type { SourceRow } from '../source/source.ts';
-import type { PointHead, PointWrite } from '../target/target.ts';
-import { changesOf, desiredPoints, reusableVectors } from './diff.ts';
-import type { Expectation, RecordChange } from './diff.ts';
+import type { PointWrite } from '../target/target.ts';
+import { findChanges, textsOf } from './changes.ts';
+import type { ComparedRecord } from './compare.ts';
+import type { RecordChange } from './diff.ts';
 import { BatchEmbedding } from './embed.ts';
 import { persist, type Attempt } from './patience.ts';
 import type { ReconcileInput, ReconcileServices } from './reconcile.ts';
 
 /** Points that one call writes or deletes; each call may be repeated and counts as progress. */
 const POINTS_PER_CALL = 256;
-
-/** A record that is not exact, with the points that it has. */
-export interface ChangedRecord {
-  readonly row: SourceRow;
-  readonly expected: Expectation;
-  readonly heads: readonly PointHead[];
-}
 
 /** Makes records exact: chunks them, embeds what is new, writes, and deletes what is stale. */
 export class Apply {
@@ -52,28 +43,24 @@ export class Apply {
     return this.#pointsWritten + this.#pointsDeleted;
   }
 
-  /** @returns the records that failed, and why; they keep the points they had */
-  async records(changed: readonly ChangedRecord[]): Promise<ReadonlyMap<bigint, FaultCode>> {
+  /**
+   * @param changed records that are not exact
+   * @returns the records that failed, and why; they keep the points they had
+   */
+  async records(changed: readonly ComparedRecord[]): Promise<ReadonlyMap<bigint, FaultCode>> {
     if (changed.length === 0) return new Map();
-    const { owner, chunking } = this.#input;
-    const { target } = this.#services;
-    const existing = changed.flatMap(({ heads }) => heads.map(({ id }) => id));
-    const texts: ReadonlyMap<string, string> =
-      existing.length === 0
-        ? new Map<string, string>()
-        : await this.#persist(() => target.texts(owner.collection, existing, this.#reading));
-    const changes: RecordChange[] = [];
-    const reusable = new Map<string, string>();
-    for (const { row, expected, heads } of changed) {
-      const parents = expected.checksum === null ? [] : await chunk(row.content ?? '', chunking, yieldNow);
-      this.#attempt.progressed();
-      this.#attempt.stop.throwIfAborted();
-      const change = changesOf(row.id, desiredPoints(owner.source, expected, parents), heads, texts);
-      changes.push(change);
-      for (const [text, id] of reusableVectors(change, heads, texts)) reusable.set(text, id);
-    }
-    const vectors = await this.#reuse(reusable);
-    return this.#embedAndWrite(changes, vectors);
+    const found = await findChanges(
+      changed,
+      this.#input,
+      this.#services.target,
+      this.#attempt,
+      this.#reading,
+    );
+    const vectors = await this.#reuse(new Map(found.flatMap(({ reusable }) => [...reusable])));
+    return this.#embedAndWrite(
+      found.map(({ change }) => change),
+      vectors,
+    );
   }
 
   /** Vectors that the target has already, by text. */
@@ -155,10 +142,6 @@ function inSlices<T>(items: readonly T[]): T[][] {
   return Array.from({ length: Math.ceil(items.length / POINTS_PER_CALL) }, (_, k) =>
     items.slice(k * POINTS_PER_CALL, (k + 1) * POINTS_PER_CALL),
   );
-}
-
-function textsOf(change: RecordChange): string[] {
-  return change.writes.flatMap(({ vectorOf }) => (vectorOf === null ? [] : [vectorOf]));
 }
 
 function completed(

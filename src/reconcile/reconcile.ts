@@ -1,27 +1,17 @@
-import type { ChunkingOptions } from '../chunking/chunker.ts';
-import type { Embedder, EmbeddingModel } from '../embedding/embedder.ts';
+import type { Embedder } from '../embedding/embedder.ts';
 import type { FaultCode } from '../errors.ts';
-import type { IdRange, Source, SourceRow, TableSpec } from '../source/source.ts';
-import type { Bm25Options, PointHead, PointOwner, PointPage, ScanCursor, Target } from '../target/target.ts';
-import { Apply, type ChangedRecord } from './apply.ts';
+import type { Source } from '../source/source.ts';
+import type { Bm25Options, PointHead, Target } from '../target/target.ts';
+import { Apply } from './apply.ts';
+import { compareRange, scanPoints, type ComparedRecord, type Comparison } from './compare.ts';
 import { isExact, type Expectation } from './diff.ts';
-import { recordChecksum } from './identity.ts';
-import { persist, type Attempt } from './patience.ts';
+import type { Attempt } from './patience.ts';
 
-/** Rows of a page: enough for one embedding request of ordinary rows, little enough to hold in memory. */
-const PAGE = { maxRows: 1_000, maxBytes: 4 * 1024 * 1024 };
 /** A range that is still inexact after this many passes is changed by somebody else faster than we can write. */
 const MAX_PASSES = 3;
 
 /** What to make equal. */
-export interface ReconcileInput {
-  readonly owner: PointOwner;
-  readonly table: TableSpec;
-  readonly range: IdRange;
-  /** Points of records in (range.after, pointsUpTo] belong to this range. */
-  readonly pointsUpTo: bigint;
-  readonly chunking: ChunkingOptions;
-  readonly model: EmbeddingModel;
+export interface ReconcileInput extends Comparison {
   readonly bm25: Bm25Options;
   /** UUID of the run. */
   readonly jobId: string;
@@ -96,28 +86,27 @@ class Reconciliation {
 
   /** @returns whether anything was written or deleted */
   async pass(): Promise<boolean> {
-    const { range, table } = this.#input;
     const before = this.#apply.pointsTouched;
     this.#expected = new Map();
     this.#failed.clear();
-    let after = range.after;
-    for (;;) {
-      const rest = { after, upTo: range.upTo };
-      const page = await this.#persist(() => this.#services.source.page(table, rest, PAGE, this.#reading));
-      const isLast = page.upTo >= range.upTo;
-      await this.#reconcilePage(page.rows, { after, upTo: isLast ? this.#input.pointsUpTo : page.upTo });
-      if (isLast) return this.#apply.pointsTouched > before;
-      after = page.upTo;
-      this.#attempt.stop.throwIfAborted();
-    }
+    await compareRange(this.#input, this.#services, this.#attempt, this.#reading, {
+      orphans: (heads) => this.#reconcileOrphans(heads),
+      records: (records) => this.#reconcileRecords(records),
+    });
+    return this.#apply.pointsTouched > before;
   }
 
   /** Scans the whole range again and compares every record that should be right by now. */
   async isExact(): Promise<boolean> {
     const { range, pointsUpTo } = this.#input;
     const heads = new Map([...this.#expected.keys()].map((id): [bigint, PointHead[]] => [id, []]));
-    await this.#scan({ after: range.after, upTo: pointsUpTo }, (head) =>
-      heads.get(head.recordId)?.push(head),
+    await scanPoints(
+      this.#input,
+      { after: range.after, upTo: pointsUpTo },
+      this.#services,
+      this.#attempt,
+      this.#reading,
+      (head) => heads.get(head.recordId)?.push(head),
     );
     return [...this.#expected.values()].every(
       (expected) =>
@@ -149,72 +138,20 @@ class Reconciliation {
     };
   }
 
-  async #reconcilePage(rows: readonly SourceRow[], range: IdRange): Promise<void> {
-    const heads = new Map(rows.map(({ id }): [bigint, PointHead[]] => [id, []]));
-    // Points without a row in this page may be any number: they are dealt with page by page.
-    let others: PointHead[] = [];
-    await this.#scan(
-      range,
-      (head) => (heads.get(head.recordId) ?? others).push(head),
-      async () => {
-        await this.#reconcileOrphans(others);
-        others = [];
-      },
-    );
-    const changed: ChangedRecord[] = [];
-    for (const row of rows) {
-      const expected = this.#expect(row);
-      const own = heads.get(row.id) ?? [];
+  async #reconcileRecords(records: readonly ComparedRecord[]): Promise<void> {
+    const changed: ComparedRecord[] = [];
+    for (const record of records) {
+      const { row, expected, heads } = record;
+      this.#expected.set(row.id, expected);
       if (row.refused !== null) this.#failed.set(row.id, row.refused);
-      else if (!isExact(expected, own)) changed.push({ row, expected, heads: own });
+      else if (!isExact(expected, heads)) changed.push(record);
     }
     const failed = await this.#apply.records(changed);
     for (const [recordId, code] of failed) this.#failed.set(recordId, code);
   }
 
-  #expect(row: SourceRow): Expectation {
-    const isBlank = row.content === null || row.content.trim() === '';
-    const { chunking, model } = this.#input;
-    const expected = {
-      recordId: row.id,
-      tenant: row.tenant,
-      copied: row.copied,
-      checksum: isBlank ? null : recordChecksum(row.content, chunking, model),
-    };
-    this.#expected.set(row.id, expected);
-    return expected;
-  }
-
   async #reconcileOrphans(heads: readonly PointHead[]): Promise<void> {
-    if (heads.length === 0) return;
-    const { table, prune } = this.#input;
-    const ids = [...new Set(heads.map(({ recordId }) => recordId))];
-    const existing = await this.#persist(() => this.#services.source.existing(table, ids, this.#reading));
-    const orphans = heads.filter(({ recordId }) => !existing.has(recordId));
-    for (const { recordId } of orphans) this.#orphans.add(recordId);
-    if (prune) await this.#apply.deletePoints(orphans.map(({ id }) => id));
-  }
-
-  /** Visits all points of the range, and says when a page is through. */
-  async #scan(
-    range: IdRange,
-    visit: (head: PointHead) => void,
-    endOfPage: () => Promise<void> = async () => undefined,
-  ): Promise<void> {
-    const { owner, table } = this.#input;
-    let cursor: ScanCursor | null = null;
-    do {
-      const from: ScanCursor | null = cursor;
-      const page: PointPage = await this.#persist(() =>
-        this.#services.target.scan(owner, range, table.payloadColumns, from, this.#reading),
-      );
-      page.heads.forEach(visit);
-      await endOfPage();
-      cursor = page.next;
-    } while (cursor !== null);
-  }
-
-  #persist<T>(call: () => Promise<T>): Promise<T> {
-    return persist(this.#attempt, call);
+    for (const { recordId } of heads) this.#orphans.add(recordId);
+    if (this.#input.prune) await this.#apply.deletePoints(heads.map(({ id }) => id));
   }
 }

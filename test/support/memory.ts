@@ -1,13 +1,23 @@
 import { Fault } from '../../src/errors.ts';
-import type { Embedder, Embeddings, EmbeddingModel } from '../../src/embedding/embedder.ts';
-import type { IdRange, Source, SourcePage, SourceRow, TableSpec } from '../../src/source/source.ts';
+import type { Embedder, Embeddings, EmbeddingModel, Pace } from '../../src/embedding/embedder.ts';
+import type {
+  ContentSize,
+  IdRange,
+  Source,
+  SourceExamination,
+  SourcePage,
+  SourceRow,
+  TableSpec,
+} from '../../src/source/source.ts';
 import type {
   Point,
   PointOwner,
   PointPage,
   PointWrite,
   ScanCursor,
+  StoredPoint,
   Target,
+  TargetExamination,
 } from '../../src/target/target.ts';
 
 /** For unit tests only: what the operation needs of its services, in memory, with faults on demand. */
@@ -46,6 +56,46 @@ export class MemorySource implements Source {
     return new Set(ids.filter((id) => this.rows.has(id)));
   }
 
+  async sizes(_table: TableSpec, range: IdRange, limit: number): Promise<ContentSize[]> {
+    return this.#within(range)
+      .slice(0, limit)
+      .map((id) => {
+        const content = this.rows.get(id)?.content ?? null;
+        return { id, bytes: content === null ? null : Buffer.byteLength(content) };
+      });
+  }
+
+  /** What `examine` says beyond the rows; changed by tests. */
+  examined: Partial<SourceExamination> = {};
+
+  async examine(table: TableSpec): Promise<SourceExamination> {
+    const ids = this.#within({ after: -(2n ** 63n), upTo: 2n ** 63n - 1n });
+    const names = [table.idColumn, table.tenantColumn ?? [], table.contentColumns, table.payloadColumns].flat(
+      2,
+    );
+    return {
+      server: 'MariaDB 10.11.6',
+      isSupported: true,
+      isEncrypted: true,
+      canWrite: false,
+      relation: 'table',
+      columns: names.map((name) => ({
+        name,
+        type: name === table.idColumn ? 'bigint(20)' : 'varchar(255)',
+        isNullable: name !== table.idColumn,
+        collation: name === table.idColumn ? null : 'utf8mb4_unicode_ci',
+      })),
+      missingColumns: [],
+      idIndex: 'unique',
+      hasNullIds: false,
+      hasDuplicateIds: false,
+      smallestId: ids[0] ?? null,
+      largestId: ids.at(-1) ?? null,
+      rows: ids.length,
+      ...this.examined,
+    };
+  }
+
   async close(): Promise<void> {}
 
   #within({ after, upTo }: IdRange): bigint[] {
@@ -76,6 +126,12 @@ export class MemoryEmbedder implements Embedder {
     );
   }
 
+  limits: Pace = { requestsPerMinute: null, tokensPerMinute: null };
+
+  pace(): Pace {
+    return this.limits;
+  }
+
   async embed(_model: EmbeddingModel, texts: readonly string[]): Promise<Embeddings> {
     this.interrupt();
     this.requests.push([...texts]);
@@ -86,8 +142,8 @@ export class MemoryEmbedder implements Embedder {
   }
 }
 
-/** A point as stored: its payload, its vector, and what others keep in it. */
-export interface StoredPoint {
+/** A point as kept: its payload, its vector, and what others keep in it. */
+export interface MemoryPoint {
   point: Point;
   checksum: string;
   vector: readonly number[] | null;
@@ -95,7 +151,7 @@ export interface StoredPoint {
 }
 
 export class MemoryTarget implements Target {
-  readonly points = new Map<string, StoredPoint>();
+  readonly points = new Map<string, MemoryPoint>();
   interrupt: Interruption = () => undefined;
 
   async prepare(): Promise<{ collection: string; notes: readonly string[] }> {
@@ -175,5 +231,33 @@ export class MemoryTarget implements Target {
 
   async search(): Promise<[]> {
     return [];
+  }
+
+  async searchParents(): Promise<[]> {
+    return [];
+  }
+
+  async record(): Promise<StoredPoint[]> {
+    throw new Error('not needed in unit tests');
+  }
+
+  /** What `examine` says beyond the points; changed by tests. */
+  examined: Partial<TargetExamination> = {};
+
+  async examine(): Promise<TargetExamination> {
+    return {
+      version: '1.16.2',
+      isSupported: true,
+      collection: 'memory',
+      isAlias: true,
+      differences: [],
+      missingIndexes: [],
+      hasOrigin: true,
+      points: { own: this.points.size, others: 0, foreign: 0 },
+      canWrite: true,
+      limits: [],
+      capacity: { memoryBytes: 16e9, diskBytes: 100e9 },
+      ...this.examined,
+    };
   }
 }
