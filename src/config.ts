@@ -4,13 +4,16 @@ import { parseEnv } from 'node:util';
 import { loadClientConnectConfig, type ClientConnectConfig } from '@temporalio/envconfig';
 import { distance } from 'fastest-levenshtein';
 import { z } from 'zod';
+import { priceOf } from './embedding/price.ts';
 import { embeddingSettings } from './embedding/settings.ts';
 import { InputError } from './errors.ts';
 import type { JobSpecification } from './job/specification.ts';
 import { ledgerSettings } from './ledger/settings.ts';
-import { jobSettings, workerSettings } from './settings.ts';
+import { attempt, checkAll, SettingsError } from './setting-problems.ts';
+import { clientSettings, jobSettings, workerSettings } from './settings.ts';
 import { sourceSettings } from './source/settings.ts';
 import { sourceName, tableSettings, tableSpec } from './source/table-settings.ts';
+import { StackProblem } from './stack/problem.ts';
 import { isAlive } from './stack/process-table.ts';
 import { environment as stackEnvironment } from './stack/stack-environment.ts';
 import { readState, stackDir } from './stack/state.ts';
@@ -54,6 +57,11 @@ const specificationSettings = z.object({
   ...jobSettings.shape,
 });
 
+const priceSettings = embeddingSettings.pick({
+  OPENAI_EMBEDDING_MODEL: true,
+  OPENAI_USD_PER_MILLION_TOKENS: true,
+});
+
 const nameSettings = specificationSettings.pick({ MYSQL_TABLE: true, QDRANT_COLLECTION_NAME: true });
 
 /** Every setting of the product, by the name of its environment variable. */
@@ -62,6 +70,7 @@ export const ALL_SETTINGS = z.object({
   ...ledgerSettings.shape,
   ...specificationSettings.shape,
   ...workerSettings.shape,
+  ...clientSettings.shape,
 });
 
 /** The settings' raw values, and where they come from. */
@@ -80,13 +89,11 @@ export type TemporalConfig = Required<ClientConnectConfig>;
  * Collects the raw values: environment before ./.env. Where neither says where to work, or with `useStack`, the
  * servers are those of the running local stack. An empty value counts as unset.
  *
- * @throws InputError if `useStack` is set and no stack is running
+ * @throws InputError if ./.env cannot be read, or `useStack` is set and no stack is running
  */
 export function readEnvironment(options: { useStack?: boolean } = {}): Environment {
-  const file = resolve('.env');
-  const fromFile = existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {};
   const values = Object.fromEntries(
-    Object.entries({ ...fromFile, ...process.env }).flatMap(([name, value]) =>
+    Object.entries({ ...settingsFile(), ...process.env }).flatMap(([name, value]) =>
       value === undefined || value === '' ? [] : [[name, value] as const],
     ),
   );
@@ -116,9 +123,28 @@ export function serviceConfig(
   const ledger = attempt(() => ledgerConfig(environment));
   if (services instanceof InputError || ledger instanceof InputError) {
     const problems = [services, ledger].flatMap((part) => (part instanceof InputError ? part.problems : []));
-    throw new InputError(problems);
+    throw new SettingsError(problems);
   }
   return { ...services, ...ledger };
+}
+
+/** All that a worker needs, at once. @throws InputError naming every setting that is missing or malformed */
+export function checkWorker(environment: Environment): void {
+  checkAll([
+    () => serviceConfig(environment),
+    () => temporalConfig(environment),
+    () => workerConfig(environment),
+  ]);
+}
+
+/** All that a command about a job needs, at once. @param specify what the command makes of the settings */
+export function checkJob(environment: Environment, specify: (environment: Environment) => unknown): void {
+  checkAll([() => specify(environment), () => temporalConfig(environment)]);
+}
+
+/** All that a job and its worker in one process need, at once. @param specify as {@link checkJob} */
+export function checkRun(environment: Environment, specify: (environment: Environment) => unknown): void {
+  checkAll([() => checkJob(environment, specify), () => checkWorker(environment)]);
 }
 
 /** How a worker process behaves. */
@@ -131,8 +157,14 @@ export function ledgerConfig({ values }: Environment): z.infer<typeof ledgerSett
   return parse(ledgerSettings, values);
 }
 
-/** Address, TLS and namespace of Temporal: its own variables and temporal.toml, as its CLI reads them. */
+/**
+ * Address, TLS and namespace of Temporal: its own variables and temporal.toml, as its CLI reads them.
+ *
+ * @throws InputError naming every variable that is malformed
+ */
 export function temporalConfig({ values, isStack }: Environment): TemporalConfig {
+  const problems = temporalProblems(values);
+  if (problems.length > 0) throw new SettingsError(problems);
   try {
     const { connectionOptions, namespace } = loadClientConnectConfig({
       overrideEnvVars: { ...values },
@@ -141,8 +173,42 @@ export function temporalConfig({ values, isStack }: Environment): TemporalConfig
     });
     return { connectionOptions, namespace: namespace ?? 'default' };
   } catch (error) {
-    throw new InputError([`TEMPORAL_*: ${error instanceof Error ? error.message : String(error)}`]);
+    throw new SettingsError([temporalProblem(values, error)]);
   }
+}
+
+/** Temporal's library takes any other word for `false`, and would send everything in the clear. */
+const TEMPORAL_SWITCHES = ['TEMPORAL_TLS', 'TEMPORAL_TLS_DISABLE_HOST_VERIFICATION'];
+
+function temporalProblems(values: Environment['values']): string[] {
+  const switches = TEMPORAL_SWITCHES.filter((name) => !/^(?:true|false|1|0)$/u.test(values[name] ?? '0'));
+  const address = values['TEMPORAL_ADDRESS'] ?? 'localhost';
+  return [
+    ...(/^(?:[^\s:/@]+|\[[\da-f:.]+\])(?::\d{1,5})?$/iu.test(address)
+      ? []
+      : ['TEMPORAL_ADDRESS: expected host:port such as 127.0.0.1:7233, without http://.']),
+    ...switches.map((name) => `${name}: expected true or false.`),
+  ];
+}
+
+/** Temporal's library names neither the variable nor the profile's file. */
+function temporalProblem(values: Environment['values'], error: unknown): string {
+  const { code, path, message } = error as NodeJS.ErrnoException;
+  const name = Object.keys(values).find((key) => key.startsWith('TEMPORAL_') && values[key] === path);
+  return code !== undefined && path !== undefined
+    ? `${name ?? 'TEMPORAL_CONFIG_FILE'}: cannot read the file ${path} (${code}).`
+    : // Its further lines may quote the file, which may hold a key.
+      `TEMPORAL_CONFIG_FILE, TEMPORAL_PROFILE: expected a file of profiles that has this one; ${message.split('\n')[0]}.`;
+}
+
+/** TEMPORAL_UI_URL; undefined where it is not set. @throws InputError if it is malformed */
+export function temporalUiUrl({ values }: Environment): string | undefined {
+  return parse(clientSettings, values).TEMPORAL_UI_URL;
+}
+
+/** US dollars for a million tokens of the model that new jobs embed with; null if no price is known. */
+export function usdPerMillionTokens({ values }: Environment): number | null {
+  return priceOf(parse(priceSettings, values));
 }
 
 /** `<table>-to-<collection as asked>`: the name of a job that has none. */
@@ -167,20 +233,16 @@ export interface StartFlags {
  * @throws InputError naming every setting that is missing or malformed
  */
 export function jobSpecification({ values }: Environment, flags: StartFlags): JobSpecification {
-  const settings = parse(specificationSettings, {
-    ...values,
+  const flagged = {
     ...(flags.batchSize === undefined ? {} : { BATCH_SIZE: flags.batchSize }),
     ...(flags.concurrency === undefined ? {} : { MAX_WORKERS: flags.concurrency }),
-  });
+  };
+  checkAll([
+    () => parse(specificationSettings, { ...values, ...flagged }, flagged),
+    () => checkChunking(values),
+  ]);
+  const settings = parse(specificationSettings, { ...values, ...flagged });
   const table = tableSpec(settings);
-  const problems = [];
-  if (settings.CHUNK_CHILD_TOKENS > settings.CHUNK_PARENT_TOKENS) {
-    problems.push('CHUNK_CHILD_TOKENS: expected at most CHUNK_PARENT_TOKENS.');
-  }
-  if (settings.CHUNK_OVERLAP_TOKENS >= settings.CHUNK_CHILD_TOKENS) {
-    problems.push('CHUNK_OVERLAP_TOKENS: expected less than CHUNK_CHILD_TOKENS.');
-  }
-  if (problems.length > 0) throw new InputError(problems);
   return {
     source: sourceName(settings, table),
     table,
@@ -207,37 +269,89 @@ export function jobSpecification({ values }: Environment, flags: StartFlags): Jo
   };
 }
 
-/** The result, or the problems as a value, so that those of several parts are reported at once. */
-function attempt<T>(read: () => T): T | InputError {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof InputError) return error;
-    throw error;
-  }
+/** Sizes that fit on their own may not fit together; one that does not is reported by itself. */
+function checkChunking(values: Environment['values']): void {
+  const { CHUNK_PARENT_TOKENS, CHUNK_CHILD_TOKENS, CHUNK_OVERLAP_TOKENS } = jobSettings.shape;
+  const parent = CHUNK_PARENT_TOKENS.safeParse(values['CHUNK_PARENT_TOKENS']).data ?? Infinity;
+  const child = CHUNK_CHILD_TOKENS.safeParse(values['CHUNK_CHILD_TOKENS']).data;
+  const overlap = CHUNK_OVERLAP_TOKENS.safeParse(values['CHUNK_OVERLAP_TOKENS']).data ?? -1;
+  const problems = [
+    ...(child !== undefined && child > parent
+      ? [`CHUNK_CHILD_TOKENS: expected at most CHUNK_PARENT_TOKENS, which is ${parent}; it is ${child}.`]
+      : []),
+    ...(child !== undefined && overlap >= child
+      ? [`CHUNK_OVERLAP_TOKENS: expected less than CHUNK_CHILD_TOKENS, which is ${child}; it is ${overlap}.`]
+      : []),
+  ];
+  if (problems.length > 0) throw new SettingsError(problems);
 }
 
-function parse<T extends z.ZodObject>(schema: T, values: Readonly<Record<string, string>>): z.infer<T> {
+/** Flags that stand for a setting, for messages. */
+const FLAG_OF: Readonly<Record<string, string>> = {
+  BATCH_SIZE: '--batch-size',
+  MAX_WORKERS: '--concurrency',
+};
+
+/**
+ * @param flagged values that came from flags: their problems name the flag
+ * @throws SettingsError
+ */
+function parse<T extends z.ZodObject>(
+  schema: T,
+  values: Readonly<Record<string, string>>,
+  flagged: Readonly<Record<string, string>> = {},
+): z.infer<T> {
   const own = Object.fromEntries(
     Object.keys(schema.shape).flatMap((name) => (values[name] === undefined ? [] : [[name, values[name]]])),
   );
   const parsed = schema.safeParse(own);
   if (parsed.success) return parsed.data;
-  throw new InputError(
+  throw new SettingsError(
     parsed.error.issues.map((issue) => {
-      const name = issue.path.join('.');
+      const name = String(issue.path[0]);
       const state = own[name] === undefined ? 'is not set; ' : '';
-      return `${name}: ${state}${issue.message}.`;
+      const flag = flagged[name] === undefined ? name : `${FLAG_OF[name]} (${name})`;
+      return `${flag}: ${state}${issue.message}.`;
     }),
   );
 }
 
+function settingsFile(): Record<string, string | undefined> {
+  const file = resolve('.env');
+  if (!existsSync(file)) return {};
+  try {
+    return parseEnv(readFileSync(file, 'utf8'));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new InputError([
+      `${file}: expected a readable file of settings (${code}); correct it, or remove it and set the environment.`,
+    ]);
+  }
+}
+
 /** What the local stack would have in the environment, or undefined unless all of it is running. */
 function runningStackEnvironment(): Record<string, string> | undefined {
-  const state = readState(stackDir());
+  const state = knownStack();
   const services = Object.values(state?.services ?? {});
   const isRunning = services.length > 0 && services.every(({ processes }) => processes.every(isAlive));
   return state !== undefined && isRunning ? stackEnvironment(state) : undefined;
+}
+
+function knownStack(): ReturnType<typeof readState> {
+  let dir: string;
+  try {
+    dir = stackDir();
+  } catch (error) {
+    // Without HOME (in a container, say) there is no place where a stack could be, and most commands need none.
+    if (error instanceof StackProblem) return undefined;
+    throw error;
+  }
+  try {
+    return readState(dir);
+  } catch (error) {
+    if (error instanceof StackProblem) throw new InputError(error.problems);
+    throw error;
+  }
 }
 
 /** The file may be shared with another application: unknown names are ignored, near-misses of ours warned about. */

@@ -44,12 +44,14 @@ export const FAULTS = {
   source_unavailable: {
     kind: 'transient',
     stage: 'read',
-    message: 'The source database does not answer; it is tried again.',
+    message:
+      'The source database does not answer; it is tried again. If that lasts, check MYSQL_HOST, MYSQL_PORT and the network.',
   },
   embedding_unavailable: {
     kind: 'transient',
     stage: 'embed',
-    message: 'The embedding service does not answer; it is tried again.',
+    message:
+      'The embedding service does not answer; it is tried again. If that lasts, check OPENAI_BASE_URL and the network.',
   },
   embedding_rate_limited: {
     kind: 'transient',
@@ -59,7 +61,7 @@ export const FAULTS = {
   target_unavailable: {
     kind: 'transient',
     stage: 'write',
-    message: 'Qdrant does not answer; it is tried again.',
+    message: 'Qdrant does not answer; it is tried again. If that lasts, check QDRANT_URL and the network.',
   },
   target_overloaded: {
     kind: 'transient',
@@ -69,14 +71,15 @@ export const FAULTS = {
   ledger_unavailable: {
     kind: 'transient',
     stage: 'ledger',
-    message: 'Supabase does not answer; the ledger catches up later.',
+    message:
+      'Supabase does not answer; the ledger catches up later. If that lasts, check SUPABASE_URL and the network.',
   },
 
   source_access_denied: {
     kind: 'halting',
     stage: 'read',
     message:
-      'The source database refuses the login or the table; check MYSQL_USER, MYSQL_PASSWORD and its grants.',
+      'The source database refuses the login or the table; check MYSQL_USER, MYSQL_PASSWORD, its grants, and MYSQL_TLS if the account demands TLS.',
   },
   source_table_missing: {
     kind: 'halting',
@@ -88,7 +91,7 @@ export const FAULTS = {
     kind: 'halting',
     stage: 'read',
     message:
-      'The source rejects the query as the settings shape it; check the column names and MYSQL_FILTER.',
+      'The source cannot be read with these settings; check MYSQL_TLS, MYSQL_TABLE, the column names and MYSQL_FILTER.',
   },
   embedding_access_denied: {
     kind: 'halting',
@@ -115,7 +118,7 @@ export const FAULTS = {
     kind: 'halting',
     stage: 'embed',
     message:
-      'The embedding service answers with vectors of another length; check OPENAI_EMBEDDING_DIMENSIONS.',
+      'The embedding service does not give vectors of OPENAI_EMBEDDING_DIMENSIONS for this model; set a length that the model has.',
   },
   target_access_denied: {
     kind: 'halting',
@@ -125,17 +128,20 @@ export const FAULTS = {
   target_collection_missing: {
     kind: 'halting',
     stage: 'write',
-    message: 'The collection is gone; restore it or start a new run.',
+    message:
+      'The collection is gone; restore it, or cancel the job and start it again, which creates a new one.',
   },
   target_incompatible: {
     kind: 'halting',
     stage: 'write',
-    message: 'The collection does not fit the job; each difference is named.',
+    message:
+      'The collection does not fit the job, and nothing was written to it; choose another QDRANT_COLLECTION_NAME, or settings that fit.',
   },
   target_refused: {
     kind: 'halting',
     stage: 'write',
-    message: 'Qdrant refuses a request as malformed or against a limit of the collection (strict mode).',
+    message:
+      'Qdrant refuses a request as malformed or against a limit of the collection (strict mode); check QDRANT_URL and these limits.',
   },
   target_storage_full: {
     kind: 'halting',
@@ -145,7 +151,8 @@ export const FAULTS = {
   ledger_access_denied: {
     kind: 'halting',
     stage: 'ledger',
-    message: 'Supabase refuses the key; SUPABASE_KEY must be the service-role key.',
+    message:
+      'Supabase refuses the key; SUPABASE_KEY must be the service-role key of the project in SUPABASE_URL.',
   },
   ledger_schema_missing: {
     kind: 'halting',
@@ -217,5 +224,10 @@ export class InputError extends Error {
   constructor(problems: readonly string[]) {
     super(problems.join('\n'));
     this.problems = problems;
+  }
+
+  /** What a command prints on standard error. */
+  get report(): string {
+    return this.problems.join('\n');
   }
 }

@@ -63,4 +63,14 @@ export const workerSettings = z.object({
     .describe('Least severity that the worker logs, to stderr.'),
 });
 
+/** What commands need beyond the servers themselves. */
+export const clientSettings = z.object({
+  TEMPORAL_UI_URL: z
+    .url({ protocol: /^https?$/, error: 'expected a URL such as http://127.0.0.1:8233' })
+    .optional()
+    .describe(
+      'Address of the Temporal UI, for links; unset: Temporal Cloud’s own, or port 8233 beside a local server on 7233.',
+    ),
+});
+
 export type WorkerSettings = z.infer<typeof workerSettings>;

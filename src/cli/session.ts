@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import pc from 'picocolors';
-import { connectTemporal } from '../client/connect.ts';
-import { defaultJobName, readEnvironment, temporalConfig, type Environment } from '../config.ts';
+import { connectTemporal, DEFAULT_ADDRESS } from '../client/connect.ts';
+import { checkJob, defaultJobName, readEnvironment, temporalConfig, type Environment } from '../config.ts';
 
 /** Flags that every command about a job has. */
 export interface CommonFlags {
@@ -18,16 +18,19 @@ export interface Session {
 }
 
 /**
- * Opens a connection, says on stderr which servers the command talks to, runs the command and closes.
+ * Checks the settings, opens a connection, says on stderr which servers the command talks to, runs the command and
+ * closes.
  *
- * @throws InputError if settings are malformed or Temporal does not answer
+ * @param specify what the command makes of the settings besides the job's name, so that it is refused before it connects
+ * @throws InputError naming every setting that is missing or malformed, or if Temporal does not answer
  */
 export async function withSession(
   flags: CommonFlags,
   name: string | undefined,
   command: (session: Session) => Promise<void>,
+  specify: (environment: Environment) => unknown = (environment) => name ?? defaultJobName(environment),
 ): Promise<void> {
-  const environment = announcedEnvironment(flags);
+  const environment = announcedEnvironment(flags, (read) => checkJob(read, specify));
   const { client, close } = await connectTemporal(temporalConfig(environment));
   try {
     await command({ client, environment, name: name ?? defaultJobName(environment) });
@@ -39,15 +42,24 @@ export async function withSession(
 /**
  * Reads the settings, and says on stderr which servers the command talks to and which names look misspelt.
  *
+ * @param check looks at all settings that the command needs, to name all that is wrong with them at once
  * @throws InputError if settings are malformed
  */
-export function announcedEnvironment(flags: CommonFlags): Environment {
+export function announcedEnvironment(
+  flags: CommonFlags & { readonly local?: boolean },
+  check: (environment: Environment) => void = () => undefined,
+): Environment {
   const environment = readEnvironment({ useStack: flags.stack ?? false });
   for (const warning of environment.warnings) console.error(pc.yellow(`! ${warning}`));
-  const { connectionOptions, namespace } = temporalConfig(environment);
+  check(environment);
   const where = environment.isStack ? 'the local stack' : 'the configured servers';
-  console.error(
-    pc.dim(`Temporal ${connectionOptions.address ?? 'localhost:7233'}, namespace ${namespace} (${where})`),
-  );
+  if (flags.local === true) {
+    console.error(pc.dim(`from this machine, without Temporal (${where})`));
+    return environment;
+  }
+  const { connectionOptions, namespace } = temporalConfig(environment);
+  const { address } = connectionOptions;
+  const place = address === undefined ? 'TEMPORAL_ADDRESS is not set' : where;
+  console.error(pc.dim(`Temporal ${address ?? DEFAULT_ADDRESS}, namespace ${namespace} (${place})`));
   return environment;
 }

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { snapshotMigration } from '../client/snapshot.ts';
 import { ledgerJob } from '../client/ledger-job.ts';
+import { temporalLink } from '../client/temporal-link.ts';
 import { summary } from './render.ts';
 import { withSession, type CommonFlags } from './session.ts';
 
@@ -18,7 +19,9 @@ export function statusCommand(): Command {
         const ledger = snapshot.status === 'unknown' ? await ledgerJob(session.environment, snapshot) : null;
         if (options.json === true) console.log(JSON.stringify({ ...snapshot, ledger }));
         else {
+          const link = temporalLink(session.environment)(snapshot.workflowId);
           console.log(summary(snapshot));
+          if (link !== null) console.log(`  see      ${link}`);
           if (ledger !== null) {
             console.log(
               `  ledger   ${ledger.status}: ${ledger.completedBatches} of ${ledger.totalBatches} batches, ${ledger.processedRecords} of ${ledger.totalRecords} records, as of ${ledger.updatedAt}`,

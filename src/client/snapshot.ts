@@ -1,12 +1,13 @@
 import { defaultPayloadConverter } from '@temporalio/common';
 import { WorkflowNotFoundError, type Client, type WorkflowHandle } from '@temporalio/client';
-import { migrationWorkflowId, TASK_QUEUE } from '../job/job.ts';
+import { migrationWorkflowId } from '../job/job.ts';
 import type { BatchHeartbeat, JobStatus, MigrationResult, PauseReason, PlanSize } from '../job/job.ts';
 import { partitionProgress, progress } from '../job/messages.ts';
 import type { MigrationProgress } from '../job/messages.ts';
 import { addTotals, type Totals } from '../job/outcome.ts';
 import { isFaultCode } from '../errors.ts';
 import { notOpen } from './control.ts';
+import { pollers, within, type Poller } from './pollers.ts';
 
 /** What activities wait for. */
 export interface Wait {
@@ -16,13 +17,6 @@ export interface Wait {
   readonly since: string;
   /** Activities that wait: batches in hand, planning, or the ledger's mirror. */
   readonly count: number;
-}
-
-/** A worker, as the server has seen it last. */
-export interface Poller {
-  readonly identity: string;
-  /** ISO 8601. A live worker polls at least once a minute. */
-  readonly polledAt: string;
 }
 
 /** A job at one moment. */
@@ -85,12 +79,6 @@ export async function snapshotMigration(client: Client, name: string, timeoutMs 
   if (answer === null) return { ...base, workers };
   return { ...base, workers, ...(await openSnapshot(client, workflowId, answer, timeoutMs)) };
 }
-
-/** A long poll lasts a minute; a worker that has not polled for longer is gone. */
-const POLL_INTERVAL_SECONDS = 70;
-
-/** As the server's interface numbers it. */
-const TaskQueueType = { WORKFLOW: 1 } as const;
 
 const NOTHING_KNOWN = {
   status: 'unknown',
@@ -157,12 +145,17 @@ async function openSnapshot(
 /** What the pending activities of a workflow say in their heartbeats, and why the ledger's mirror failed last. */
 async function waitsOf(client: Client, workflowId: string): Promise<{ reason: string; since: string }[]> {
   const { raw } = await client.workflow.getHandle(workflowId).describe();
-  return (raw.pendingActivities ?? []).flatMap(({ heartbeatDetails, lastFailure, lastStartedTime }) => {
+  return (raw.pendingActivities ?? []).flatMap(({ heartbeatDetails, lastFailure, ...times }) => {
     const payload = heartbeatDetails?.payloads?.[0];
     const heartbeat = payload == null ? null : defaultPayloadConverter.fromPayload<BatchHeartbeat>(payload);
     if (heartbeat !== null) return heartbeat.waiting ?? [];
     const reason = lastFailure?.applicationFailureInfo?.type ?? '';
-    const since = new Date(Number(lastStartedTime?.seconds ?? 0) * 1_000).toISOString();
+    // Between two attempts there is no time of a start.
+    const { lastStartedTime, lastAttemptCompleteTime, scheduledTime } = times;
+    const seconds = [lastStartedTime, lastAttemptCompleteTime, scheduledTime].find(
+      (time) => time != null,
+    )?.seconds;
+    const since = new Date(Number(seconds ?? 0) * 1_000).toISOString();
     return isFaultCode(reason) ? [{ reason, since }] : [];
   });
 }
@@ -174,33 +167,4 @@ function summarise(waits: readonly { reason: string; since: string }[]): Wait[] 
     since: same.map(({ since }) => since).sort()[0] ?? '',
     count: same.length,
   }));
-}
-
-async function pollers(client: Client): Promise<Poller[] | null> {
-  return within(client, 3_000, async () => {
-    const answer = await client.workflowService.describeTaskQueue({
-      namespace: client.options.namespace,
-      taskQueue: { name: TASK_QUEUE },
-      taskQueueType: TaskQueueType.WORKFLOW,
-    });
-    // The server remembers pollers for five minutes.
-    const oldest = Date.now() / 1_000 - POLL_INTERVAL_SECONDS;
-    return (answer.pollers ?? [])
-      .map(({ identity, lastAccessTime }) => ({
-        identity: identity ?? 'unknown',
-        seconds: Number(lastAccessTime?.seconds ?? 0),
-      }))
-      .filter(({ seconds }) => seconds > oldest)
-      .sort((a, b) => b.seconds - a.seconds)
-      .map(({ identity, seconds }) => ({ identity, polledAt: new Date(seconds * 1_000).toISOString() }));
-  });
-}
-
-/** The call's answer, or null if it fails or takes longer. */
-async function within<T>(client: Client, timeoutMs: number, call: () => Promise<T>): Promise<T | null> {
-  try {
-    return await client.withDeadline(Date.now() + timeoutMs, call);
-  } catch {
-    return null;
-  }
 }

@@ -18,14 +18,14 @@ after(() => lab.close());
 test('a wrong API key pauses the run with the reason and fails nothing; after it is put right, resume completes it', async () => {
   await worker.kill('SIGTERM');
   worker = await lab.worker({ OPENAI_API_KEY: 'sk-wrong-canary' });
-  const started = await lab.ferry('start', '--detach');
+  const started = await lab.ferry('start', '--detach', '--no-preflight');
   assert.equal(started.code, 0, started.stderr);
   await until('paused', 10_000, async () => (await lab.snapshot()).status === 'paused');
   const paused = await lab.snapshot();
   assert.equal(paused.pauseReason, 'embedding_access_denied');
   assert.deepEqual([paused.totals?.failed, paused.totals?.failedBatches], [0, 0]);
   const status = await lab.ferry('status');
-  assert.match(status.stdout, /paused: embedding_access_denied.*OPENAI_API_KEY.*ferry resume/);
+  assert.match(status.stdout, /paused: embedding_access_denied.*OPENAI_API_KEY.*ferry resume/s);
   assert.doesNotMatch(worker.log() + status.stdout, /canary/);
   await worker.kill('SIGTERM');
   worker = await lab.worker();

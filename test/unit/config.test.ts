@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, beforeEach, describe, it } from 'node:test';
 import {
+  checkWorker,
   defaultJobName,
   jobSpecification,
   ledgerConfig,
@@ -61,11 +62,15 @@ function writeEnvFile(variables: Readonly<Record<string, string>>): void {
 
 /** The problems that a call reports. */
 function problemsOf(call: () => unknown): readonly string[] {
+  return errorOf(call).problems;
+}
+
+function errorOf(call: () => unknown): InputError {
   try {
     call();
   } catch (error) {
     assert.ok(error instanceof InputError, String(error));
-    return error.problems;
+    return error;
   }
   return assert.fail('nothing was wrong');
 }
@@ -168,6 +173,119 @@ describe('problems', () => {
         .toSorted(),
       ['BATCH_SIZE', 'MAX_WORKERS', 'MYSQL_FILTER', 'MYSQL_PAYLOAD_COLUMNS', 'MYSQL_TABLE', 'SOURCE_LABEL'],
     );
+  });
+
+  it('of names that could leave their quotes are found, in every setting that holds one', () => {
+    const names = [
+      'a`b',
+      "a'b",
+      'a"b',
+      'a;b',
+      'a # b',
+      'a/*b*/',
+      'a\0b',
+      'a\nb',
+      'x'.repeat(65),
+      'a.b.c',
+      '(select 1)',
+    ];
+    const settings = [
+      'MYSQL_TABLE',
+      'MYSQL_ID_COLUMN',
+      'MYSQL_TENANT_COLUMN',
+      'MYSQL_CONTENT_COLUMN',
+      'MYSQL_PAYLOAD_COLUMNS',
+    ];
+    for (const setting of settings) {
+      for (const name of names) {
+        const environment = { values: { ...REQUIRED, [setting]: name }, warnings: [], isStack: false };
+        const problems = problemsOf(() => jobSpecification(environment, {}));
+        assert.ok(
+          problems.length > 0 && problems.every((problem) => problem.startsWith(`${setting}: expected `)),
+          `${setting}: ${name}`,
+        );
+      }
+    }
+  });
+
+  it('of filters that could leave their parentheses are found', () => {
+    const filters = [
+      'a = 1; DELETE FROM x',
+      'a = 1 -- x',
+      'a = 1 # x',
+      'a = 1 /* x',
+      "a = 'x",
+      'a = "x',
+      '(a = 1',
+      'a = 1) OR (1',
+      'a = 1\0',
+      '   ',
+    ];
+    for (const filter of filters) {
+      const environment = { values: { ...REQUIRED, MYSQL_FILTER: filter }, warnings: [], isStack: false };
+      const [problem, ...others] = problemsOf(() => jobSpecification(environment, {}));
+      assert.match(
+        problem ?? '',
+        /^MYSQL_FILTER: expected a condition in SQL such as deleted = 0; it .+\.$/u,
+        filter,
+      );
+      assert.deepEqual(others, []);
+    }
+  });
+
+  it('of flags are reported under the flag', () => {
+    setEnvironment(REQUIRED);
+    assert.deepEqual(
+      problemsOf(() => jobSpecification(readEnvironment(), { batchSize: '5000', concurrency: 'all' })),
+      [
+        '--batch-size (BATCH_SIZE): expected a whole number from 1 to 1000.',
+        '--concurrency (MAX_WORKERS): expected a whole number from 1 to 500.',
+      ],
+    );
+  });
+
+  it('of a worker are found in all of its parts at once, in the order of .env.example', () => {
+    setEnvironment({
+      WORKER_SLOTS: '0',
+      TEMPORAL_TLS: 'True',
+      SUPABASE_URL: 'x',
+      MYSQL_TLS: 'on',
+      OPENAI_API_KEY: 'k',
+    });
+    const error = errorOf(() => checkWorker(readEnvironment()));
+    const named = error.report.split('\n').flatMap((line) => /^ {2}([A-Z_]+): /u.exec(line)?.[1] ?? []);
+    assert.deepEqual(
+      named,
+      [
+        ...['MYSQL_HOST', 'MYSQL_USER', 'MYSQL_DATABASE', 'MYSQL_TLS', 'QDRANT_URL', 'SUPABASE_URL'],
+        ...['SUPABASE_KEY', 'TEMPORAL_TLS', 'WORKER_SLOTS'],
+      ].filter((name) => error.problems.some((problem) => problem.startsWith(`${name}: `))),
+    );
+    assert.equal(named.length, error.problems.length);
+    assert.match(
+      error.report,
+      /^\d+ settings are missing or malformed:\n\nSource \(MySQL or MariaDB\)\n {2}MYSQL_/u,
+    );
+    assert.match(error.report, /\.env\.example/u);
+  });
+
+  it('of Temporal are found before its library takes them for something else', () => {
+    for (const [name, value] of [
+      ['TEMPORAL_ADDRESS', 'http://temporal.example:7233'],
+      ['TEMPORAL_ADDRESS', 'temporal.example:7233/x'],
+      ['TEMPORAL_TLS', 'yes'],
+      ['TEMPORAL_TLS_DISABLE_HOST_VERIFICATION', 'no'],
+    ] as const) {
+      setEnvironment({ [name]: value });
+      assert.match(
+        problemsOf(() => temporalConfig(readEnvironment())).join(),
+        new RegExp(`^${name}: expected `, 'u'),
+      );
+    }
+    for (const address of ['localhost', 'temporal.example:7233', '10.0.0.1:7233', '[::1]:7233']) {
+      setEnvironment({ TEMPORAL_ADDRESS: address });
+      assert.equal(temporalConfig(readEnvironment()).connectionOptions.address, address);
+    }
   });
 
   it('between settings are found', () => {
