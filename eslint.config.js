@@ -88,14 +88,16 @@ export default tseslint.config(
   mayImport(
     ['src/activities/**'],
     ['node:', '@temporalio/(?:activity|common)$'],
-    ['reconcile/', 'planning/', 'errors\\.ts$'],
+    ['reconcile/', 'planning/', 'inquiry/', 'errors\\.ts$'],
   ),
+  mayImport(['src/inquiry/**'], ['node:'], ['reconcile/', 'planning/', 'chunking/', 'job/', 'errors\\.ts$']),
   mayImport(
     ['src/client/**', 'src/cli/**'],
     ['node:', '@temporalio/(?:client|common)$', 'commander$', 'picocolors$'],
     [
       'job/',
       'client/',
+      'inquiry/',
       'config\\.ts$',
       'client\\.ts$',
       'services\\.ts$',
@@ -106,6 +108,6 @@ export default tseslint.config(
     ],
   ),
   mayImport(['src/telemetry/**'], ['node:', '@temporalio/worker$'], ['errors\\.ts$']),
-  mayImport(['src/stack/**'], ['node:', 'pg$'], ['stack/']),
+  mayImport(['src/stack/**'], ['node:', 'pg$', 'gpt-tokenizer'], ['stack/']),
   prettier,
 );

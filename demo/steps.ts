@@ -161,8 +161,9 @@ export async function showLedger(place: Place, run: Run): Promise<void> {
 }
 
 async function start(place: Place, signal: AbortSignal, onProgress?: OnProgress): Promise<Run> {
-  tell('$ ferry start');
-  const { name, jobId } = JSON.parse(await place.ferry('start', '--detach', '--json')) as {
+  tell('$ ferry start --no-preflight');
+  // Preflight embeds a word, and these counts are to show what the run alone pays.
+  const { name, jobId } = JSON.parse(await place.ferry('start', '--detach', '--json', '--no-preflight')) as {
     name: string;
     jobId: string;
   };

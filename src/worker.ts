@@ -6,33 +6,49 @@ import { createActivities, createLedgerActivities } from './activities/index.ts'
 import { readEnvironment, temporalConfig, workerConfig, type Environment } from './config.ts';
 import { InputError } from './errors.ts';
 import { LEDGER_TASK_QUEUE, TASK_QUEUE } from './job/job.ts';
-import { createServices } from './services.ts';
+import { createServices, type Services } from './services.ts';
 import { installRuntime } from './telemetry/runtime.ts';
 
+/** A worker of this process. It polls once `run` is called. */
+export interface OpenWorker {
+  /**
+   * Works until `shutdown`, SIGINT or SIGTERM (the SDK listens to them): batches in hand get WORKER_SHUTDOWN_SECONDS to
+   * finish, then they write what they have embedded and hand over. Closes its connections in the end; call it once.
+   *
+   * @throws what made one of its parts fail; the others have shut down too then
+   */
+  run(): Promise<void>;
+  /** Asks it to end as a signal would; does nothing when it is ending already. */
+  shutdown(): void;
+}
+
 /**
- * Runs a worker process until SIGINT or SIGTERM: batches in hand get WORKER_SHUTDOWN_SECONDS to finish, then they write
- * what they have embedded and hand over.
+ * Makes a worker: its connection and adapters, and the process's logger and metrics, so once a process.
  *
  * @throws InputError if settings are missing or malformed
  */
-export async function runWorker(environment: Environment): Promise<void> {
+export async function openWorker(environment: Environment): Promise<OpenWorker> {
   const settings = workerConfig(environment);
   const { connectionOptions, namespace } = temporalConfig(environment);
   const identity = `${process.pid}@${hostname()}`;
   const services = createServices(environment, identity);
   installRuntime(settings);
   const connection = await NativeConnection.connect(connectionOptions);
+  const close = async (): Promise<void> => {
+    await connection.close();
+    await services.close();
+  };
+  const shared = {
+    connection,
+    namespace,
+    identity,
+    shutdownGraceTime: `${settings.WORKER_SHUTDOWN_SECONDS}s`,
+    // Heartbeats go out as often as the job asks for; the default would send every 0.8 timeouts and leave no room.
+    maxHeartbeatThrottleInterval: '500ms',
+    // After a kill, workflows that the dead worker had in memory go to another one this soon.
+    stickyQueueScheduleToStartTimeout: '2s',
+  } as const;
   try {
-    const shared = {
-      connection,
-      namespace,
-      identity,
-      shutdownGraceTime: `${settings.WORKER_SHUTDOWN_SECONDS}s`,
-      // Heartbeats go out as often as the job asks for; the default would send every 0.8 timeouts and leave no room.
-      maxHeartbeatThrottleInterval: '500ms',
-      // After a kill, workflows that the dead worker had in memory go to another one this soon.
-      stickyQueueScheduleToStartTimeout: '2s',
-    } as const;
     const workers = [
       await Worker.create({
         ...shared,
@@ -42,35 +58,48 @@ export async function runWorker(environment: Environment): Promise<void> {
         maxConcurrentActivityTaskExecutions: settings.WORKER_SLOTS,
         maxCachedWorkflows: settings.WORKER_CACHED_WORKFLOWS,
       }),
+      ...(await ledgerWorker(shared, services)),
     ];
-    if (services.ledger !== null) {
-      workers.push(
-        await Worker.create({
-          ...shared,
-          taskQueue: LEDGER_TASK_QUEUE,
-          activities: createLedgerActivities(services),
-          maxConcurrentActivityTaskExecutions: 20,
-        }),
-      );
-    }
-    await runTogether(workers);
-  } finally {
-    await connection.close();
-    await services.close();
+    return {
+      run: () => runTogether(workers).finally(close),
+      shutdown: () => shutDown(workers),
+    };
+  } catch (error) {
+    await close();
+    throw error;
   }
 }
 
-/** Runs the workers until a signal; if one fails, the others shut down too, so that no half of a worker lives on. */
-async function runTogether(workers: readonly Worker[]): Promise<void> {
-  const runs = workers.map(async (worker) => {
-    try {
-      await worker.run();
-    } finally {
-      for (const other of workers) if (other.getState() === 'RUNNING') other.shutdown();
-    }
+/** Runs a worker process until SIGINT or SIGTERM. @throws InputError as {@link openWorker} */
+export async function runWorker(environment: Environment): Promise<void> {
+  const worker = await openWorker(environment);
+  await worker.run();
+}
+
+/** One that writes the ledger, where there is one. */
+async function ledgerWorker(
+  shared: Omit<WorkerOptions, 'taskQueue'>,
+  services: Services,
+): Promise<readonly Worker[]> {
+  if (services.ledger === null) return [];
+  const worker = await Worker.create({
+    ...shared,
+    taskQueue: LEDGER_TASK_QUEUE,
+    activities: createLedgerActivities(services),
+    maxConcurrentActivityTaskExecutions: 20,
   });
+  return [worker];
+}
+
+/** Runs the workers to their end; if one fails, the others shut down too, so that no half of a worker lives on. */
+async function runTogether(workers: readonly Worker[]): Promise<void> {
+  const runs = workers.map((worker) => worker.run().finally(() => shutDown(workers)));
   const failed = (await Promise.allSettled(runs)).find(({ status }) => status === 'rejected');
   if (failed?.status === 'rejected') throw failed.reason;
+}
+
+function shutDown(workers: readonly Worker[]): void {
+  for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
 }
 
 /** The bundle that the build made, or the sources in development. */
@@ -81,12 +110,13 @@ function workflowCode(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'>
     : { workflowsPath: fileURLToPath(new URL('./workflows/index.ts', import.meta.url)) };
 }
 
-// Also when started through a symbolic link; `ferry worker` imports this file instead.
-if (realpathSync(process.argv[1] ?? '') === fileURLToPath(import.meta.url)) {
+// Also when started through a symbolic link; `ferry worker` and `ferry run` import this file instead.
+const started = process.argv[1];
+if (started !== undefined && realpathSync(started) === fileURLToPath(import.meta.url)) {
   try {
     await runWorker(readEnvironment());
   } catch (error) {
-    if (error instanceof InputError) for (const problem of error.problems) console.error(problem);
+    if (error instanceof InputError) console.error(error.report);
     else console.error(error);
     process.exitCode = error instanceof InputError ? 2 : 1;
   }

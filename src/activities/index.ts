@@ -1,15 +1,14 @@
 import type { Activities } from '../job/job.ts';
-import type { Ledger } from '../ledger/ledger.ts';
-import type { ReconcileServices } from '../reconcile/reconcile.ts';
+import type { Inquiries } from '../job/inquiry.ts';
+import type { InquiryServices } from '../inquiry/inquiries.ts';
+import { createInquiryActivities } from './inquiries.ts';
 import { mirrorLedger } from './mirror-ledger.ts';
 import { planBatches, planPartitions } from './plan.ts';
 import { prepareTarget } from './prepare-target.ts';
 import { reconcileBatch } from './reconcile-batch.ts';
 
-/** What activities work with; `ledger` is null where no Supabase is configured. */
-export interface ActivityServices extends ReconcileServices {
-  readonly ledger: Ledger | null;
-}
+/** What activities work with. */
+export type ActivityServices = InquiryServices;
 
 /**
  * The activities of the task queue `vector-ferry`.
@@ -19,8 +18,9 @@ export interface ActivityServices extends ReconcileServices {
 export function createActivities(
   services: ActivityServices,
   identity: string,
-): Omit<Activities, 'mirrorLedger'> {
+): Omit<Activities, 'mirrorLedger'> & Inquiries {
   return {
+    ...createInquiryActivities(services),
     prepareTarget: (input) => prepareTarget(services.target, services.ledger !== null, input),
     planPartitions: (input) => planPartitions(services.source, input),
     planBatches: (input) => planBatches(services.source, input),

@@ -24,3 +24,11 @@ export const MIRROR_OPTIONS: ActivityOptions = {
   // A call that is given up at continue-as-new must not hold it up; repeating it is harmless.
   cancellationType: 'TRY_CANCEL',
 };
+
+/** Options of inquiries; a plan of every range of a large table takes hours. */
+export const INQUIRY_OPTIONS: ActivityOptions = {
+  startToCloseTimeout: '12h',
+  heartbeatTimeout: '30s',
+  // A worker that shuts down or dies hands over; what is wrong elsewhere is reported at once.
+  retry: { maximumAttempts: 3 },
+};

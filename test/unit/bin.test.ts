@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -58,7 +58,8 @@ describe('bin/ferry.js', () => {
   it('prints the version of package.json', () => {
     const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
     const result = ferry(['--version']);
-    assert.deepEqual([result.status, result.stdout], [0, `${version}\n`]);
+    assert.equal(result.status, 0);
+    assert.match(result.stdout, new RegExp(`^vector-ferry ${version.replaceAll('.', '\\.')}, Node v`, 'u'));
   });
 
   it('exits with 2 at any mistake on the command line', () => {
@@ -76,5 +77,34 @@ describe('bin/ferry.js', () => {
     );
     assert.deepEqual([status, stdout], [2, '']);
     assert.match(stderr, /TEMPORAL_ADDRESS: .*127\.0\.0\.1:1 does not answer.*ferry stack up/u);
+  });
+
+  it('ends quietly when nobody reads its output', () => {
+    for (const args of [['--help'], ['ledger', 'sql'], ['stack', 'status']]) {
+      // The reader is gone long before Node has started.
+      const pipe = ['bash', '-c', '"$@" | true; exit "${PIPESTATUS[0]}"', 'bash', process.execPath];
+      const { status, stderr } = ferry(args, pipe);
+      assert.deepEqual([status, stderr], [141, ''], args.join(' '));
+    }
+  });
+
+  it('says so when its output cannot be written', (t) => {
+    if (!existsSync('/dev/full')) return t.skip('this system has no /dev/full');
+    const full = ['bash', '-c', '"$@" > /dev/full', 'bash', process.execPath];
+    const { status, stderr } = ferry(['ledger', 'sql'], full);
+    assert.equal(status, 1);
+    assert.match(stderr, /^The output cannot be written: .*ENOSPC.*\n$/u);
+  });
+
+  it('prints the migrations of the ledger in their order', () => {
+    const { status, stdout } = ferry(['ledger', 'sql']);
+    assert.equal(status, 0);
+    const files = readdirSync(join(ROOT, 'supabase/migrations')).toSorted();
+    assert.ok(files.length > 1);
+    const parts = files.map((file) => {
+      const sql = readFileSync(join(ROOT, 'supabase/migrations', file), 'utf8');
+      return `-- ${file}\n${sql.trimEnd()}\n`;
+    });
+    assert.equal(stdout, `${parts.join('\n')}\n`);
   });
 });

@@ -12,6 +12,8 @@ import {
   serviceConfig,
   temporalConfig,
 } from '../../src/config.ts';
+import { cliPage } from '../../scripts/write-cli.ts';
+import { configurationPage } from '../../scripts/write-configuration.ts';
 import { ATTEMPT_ENDS, FAULTS } from '../../src/errors.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -22,6 +24,25 @@ describe('docs/errors.md', () => {
     const headings = [...read('docs/errors.md').matchAll(/^### (.+)$/gmu)].map(([, heading]) => heading);
     const codes = [...Object.keys(FAULTS), ...Object.values(ATTEMPT_ENDS)];
     assert.deepEqual(headings.toSorted(), codes.toSorted());
+  });
+});
+
+describe('docs/configuration.md', () => {
+  it('is what the schemas say: run `npm run docs`', () => {
+    assert.equal(read('docs/configuration.md'), configurationPage());
+  });
+
+  it('has a row for every setting', () => {
+    const rows = [...read('docs/configuration.md').matchAll(/^\| `([A-Z0-9_]+)` \|/gmu)].map(
+      ([, name]) => name,
+    );
+    for (const name of Object.keys(ALL_SETTINGS.shape)) assert.ok(rows.includes(name), name);
+  });
+});
+
+describe('docs/cli.md', () => {
+  it('is what the commands say: run `npm run docs`', () => {
+    assert.equal(read('docs/cli.md'), cliPage());
   });
 });
 
@@ -44,9 +65,9 @@ describe('.env.example', () => {
   it('names every setting once, and nothing else', () => {
     const names = entries.map(({ name }) => name);
     assert.deepEqual(names.toSorted(), [...new Set(names)].toSorted());
-    const own = names.filter((name) => !name.startsWith('TEMPORAL_'));
+    const own = names.filter((name) => name in settings || !name.startsWith('TEMPORAL_'));
     assert.deepEqual(own.toSorted(), Object.keys(settings).toSorted());
-    for (const name of names.filter((each) => each.startsWith('TEMPORAL_'))) {
+    for (const name of names.filter((each) => !own.includes(each))) {
       assert.ok(envconfig.includes(`'${name}'`), `${name} is no variable of Temporal`);
     }
   });

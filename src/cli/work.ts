@@ -1,0 +1,88 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
+import { migrationResult, resumeMigration } from '../client/control.ts';
+import { snapshotMigration } from '../client/snapshot.ts';
+import { startMigration } from '../client/start.ts';
+import type { Environment } from '../config.ts';
+import type { MigrationInput } from '../job/job.ts';
+import { exitCode, followUntil, isHalted } from './follow.ts';
+
+/** The last reports to the ledger follow the end of the job within moments, unless Supabase is out. */
+const LEDGER_PATIENCE_MS = 30_000;
+const FIRST_ANSWER_MS = 30_000;
+
+/**
+ * Runs a worker in this process and a job on it, a new one or the open one of its name; returns when both have ended, or
+ * the worker alone because of the signal. Sets the process's exit code.
+ *
+ * @throws InputError if the open run has another specification
+ */
+export async function work(
+  client: Client,
+  environment: Environment,
+  input: MigrationInput,
+  json: boolean | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  // eslint-disable-next-line no-restricted-syntax -- no other command should load the SDK's native library
+  const { openWorker } = await import('../worker.ts');
+  signal.throwIfAborted();
+  const worker = await openWorker(environment);
+  const broken = new AbortController();
+  const working = worker.run();
+  working.catch(() => broken.abort());
+  const stop = (): void => {
+    console.error('Stopping: batches in hand finish or hand over; Ctrl-C again forces.');
+    worker.shutdown();
+  };
+  if (signal.aborted) stop();
+  else signal.addEventListener('abort', stop, { once: true });
+  const ends = AbortSignal.any([signal, broken.signal]);
+  try {
+    process.exitCode = await startAndFollow(client, input, json, ends);
+  } finally {
+    signal.removeEventListener('abort', stop);
+    worker.shutdown();
+    await working;
+  }
+  if (signal.aborted) console.error('Stopped; `ferry run` goes on from here.');
+}
+
+/** @returns exit code as far as the job goes */
+async function startAndFollow(
+  client: Client,
+  input: MigrationInput,
+  json: boolean | undefined,
+  signal: AbortSignal,
+): Promise<number> {
+  const { name } = input;
+  signal.throwIfAborted();
+  const { jobId, isNew } = await startMigration(client, input, { attach: true });
+  if (json !== true) console.log(`${isNew ? 'Started' : 'Goes on with'} ${name} (job ${jobId}).`);
+  if (!isNew) await resumeIfPaused(client, name);
+  const snapshot = await followUntil(client, name, { json, signal, untilHalt: true });
+  if (snapshot === null) return 1;
+  if (isHalted(snapshot)) {
+    console.error('Mend that; then `ferry run` goes on from here.');
+    return 1;
+  }
+  if (snapshot.isOpen) await untilMirrored(client, name, signal);
+  return exitCode(snapshot);
+}
+
+/** Whoever runs a job wants it to go on: what paused it was mended, or was the wish of somebody who is done. */
+async function resumeIfPaused(client: Client, name: string): Promise<void> {
+  const { status } = await snapshotMigration(client, name, FIRST_ANSWER_MS);
+  if (status !== 'paused') return;
+  await resumeMigration(client, name);
+  console.error('It had paused; it goes on.');
+}
+
+/** The job's batches have ended; without a worker its last reports would not reach the ledger. */
+async function untilMirrored(client: Client, name: string, signal: AbortSignal): Promise<void> {
+  const late = Symbol('late');
+  const patience = sleep(LEDGER_PATIENCE_MS, late, { signal, ref: false }).catch(() => late);
+  const end = migrationResult(client, name).catch(() => undefined);
+  if ((await Promise.race([end, patience])) !== late) return;
+  console.error('The ledger is behind; the next `ferry run` or `ferry worker` writes what is missing there.');
+}

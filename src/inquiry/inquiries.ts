@@ -1,0 +1,31 @@
+import type { Inquiries } from '../job/inquiry.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Attempt } from '../reconcile/patience.ts';
+import type { ReconcileServices } from '../reconcile/reconcile.ts';
+import { inspect } from './inspect.ts';
+import { plan } from './plan.ts';
+import { preflight } from './preflight.ts';
+import { search } from './search.ts';
+
+/** What inquiries look at; `ledger` is null where no Supabase is configured. */
+export interface InquiryServices extends ReconcileServices {
+  readonly ledger: Ledger | null;
+}
+
+/** Each inquiry under the rules of an attempt: it may be stopped, and says what it waits for. */
+export type AttemptedInquiries = {
+  readonly [Name in keyof Inquiries]: (
+    input: Parameters<Inquiries[Name]>[0],
+    attempt: Attempt,
+  ) => ReturnType<Inquiries[Name]>;
+};
+
+/** The inquiries on a set of services: on a worker, or in the process that asks. They write nothing. */
+export function createInquiries(services: InquiryServices): AttemptedInquiries {
+  return {
+    preflight: (input, attempt) => preflight(services, input, attempt),
+    plan: (input, attempt) => plan(services, input, attempt),
+    search: (input, attempt) => search(services, input, attempt),
+    inspect: (input, attempt) => inspect(services, input, attempt),
+  };
+}
