@@ -27,7 +27,7 @@ export function inspectCommand(): Command {
       `
 States: exact, outdated (the next run writes it again), missing (it has no points yet), absent (nothing, and nothing
 expected), orphaned (points without a row; --prune deletes them), filtered (the row does not meet MYSQL_FILTER).
-The answer may hold content: it is removed from Temporal as soon as it has arrived here.
+The answer may hold content: once it is here Temporal is asked to delete it, which takes the server some minutes.
 Exit codes: 0 whatever the state, 1 a service is out, 2 bad input or settings.
 
 Examples:

@@ -29,7 +29,7 @@ export function searchCommand(): Command {
     .addHelpText(
       'after',
       `
-The answer holds text of rows: it is removed from Temporal as soon as it has arrived here.
+The answer holds text of rows: once it is here Temporal is asked to delete it, which takes the server some minutes.
 Exit codes: 0 also if nothing is found, 1 a service is out, 2 bad input or settings.
 
 Examples:

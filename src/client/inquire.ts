@@ -35,8 +35,8 @@ const TIMEOUTS = { preflight: '15m', plan: '12h', search: '5m', inspect: '5m' } 
 const KEEPS_NO_HISTORY: readonly Inquiry[] = ['search', 'inspect'];
 
 /**
- * Asks a worker: executes the workflow `<inquiry>-<name>-<uuid>`. After an answer that holds content of rows the
- * execution is deleted from Temporal, as well as that works.
+ * Asks a worker: executes the workflow `<inquiry>-<name>-<uuid>`. After an answer that holds content of rows Temporal is
+ * asked to delete the execution; the server does it some minutes later, and not if it is out just then.
  *
  * @param name of the job that the question is about
  * @throws InputError if no worker polls, or the question is malformed

@@ -128,7 +128,19 @@ export const temporal: Service = {
       '--dynamic-config-value',
       `history.${queue}ProcessorMaxPollRPS=1000`,
     ]);
-    const args = ['server', 'start-dev', ...Object.entries(flags).flat(), ...pragmas, ...pollRates];
+    // An execution is deleted once its queues are known to be past it: every 30 s by default, and then tried ever later.
+    const checkpoints = ['transfer', 'visibility'].flatMap((queue) => [
+      '--dynamic-config-value',
+      `history.${queue}ProcessorUpdateAckInterval="2s"`,
+    ]);
+    const args = [
+      'server',
+      'start-dev',
+      ...Object.entries(flags).flat(),
+      ...pragmas,
+      ...pollRates,
+      ...checkpoints,
+    ];
     if (isInside) {
       // The image runs as uid 1000, to whom a new volume does not belong; the CLI wants a home.
       const options = ['--user', '0:0'];

@@ -59,7 +59,7 @@ async function executions(type: string): Promise<string[]> {
   return ids;
 }
 
-/** Temporal deletes an execution up to a minute after it was asked to. */
+/** Temporal deletes an execution some seconds after it was asked to; other servers take minutes. */
 async function until(condition: () => Promise<boolean>): Promise<void> {
   for (const deadline = Date.now() + 120_000; !(await condition());) {
     assert.ok(Date.now() < deadline, 'not within 120 s');
