@@ -5,22 +5,11 @@ import { clearOfPair } from './surrogates.ts';
 /** Longer texts are counted in blocks of this many UTF-16 units, because of the limit of `pretokenEnd`. */
 const BLOCK_UNITS = 64 * 1024;
 
-function countBlock(text: string, limit: number): number {
+function countBlock(text: string): number {
   let count = 0;
-  for (let at = 0; at < text.length && count <= limit;) {
+  for (let at = 0; at < text.length;) {
     const end = pretokenEnd(text, at);
     count += countPiece(text.slice(at, end));
-    at = end;
-  }
-  return count;
-}
-
-function countUpTo(text: string, limit: number): number {
-  if (text.length <= BLOCK_UNITS) return countBlock(text, limit);
-  let count = 0;
-  for (let at = 0; at < text.length && count <= limit;) {
-    const end = clearOfPair(text, at + BLOCK_UNITS);
-    count += countBlock(text.slice(at, end), limit - count);
     at = end;
   }
   return count;
@@ -34,10 +23,12 @@ function countUpTo(text: string, limit: number): number {
  * few for each further 65,536. Time is O(n log n) for any text.
  */
 export function countTokens(text: string): number {
-  return countUpTo(text, Infinity);
-}
-
-/** Whether `text` has at most `limit` tokens, counted as by `countTokens`; stops as soon as it has more. */
-export function withinTokens(text: string, limit: number): boolean {
-  return countUpTo(text, limit) <= limit;
+  if (text.length <= BLOCK_UNITS) return countBlock(text);
+  let count = 0;
+  for (let at = 0; at < text.length;) {
+    const end = clearOfPair(text, at + BLOCK_UNITS);
+    count += countBlock(text.slice(at, end));
+    at = end;
+  }
+  return count;
 }

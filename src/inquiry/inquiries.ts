@@ -1,16 +1,10 @@
 import type { Inquiries } from '../job/inquiry.ts';
-import type { Ledger } from '../ledger/ledger.ts';
 import type { Attempt } from '../reconcile/patience.ts';
-import type { ReconcileServices } from '../reconcile/reconcile.ts';
 import { inspect } from './inspect.ts';
 import { plan } from './plan.ts';
 import { preflight } from './preflight.ts';
 import { search } from './search.ts';
-
-/** What inquiries look at; `ledger` is null where no Supabase is configured. */
-export interface InquiryServices extends ReconcileServices {
-  readonly ledger: Ledger | null;
-}
+import type { InquiryServices } from './services.ts';
 
 /** Each inquiry under the rules of an attempt: it may be stopped, and says what it waits for. */
 export type AttemptedInquiries = {

@@ -7,10 +7,10 @@ import type { JobSpecification } from '../job/specification.ts';
 import { expectationOf } from '../reconcile/compare.ts';
 import { isExact, type Expectation } from '../reconcile/diff.ts';
 import { persist, type Attempt } from '../reconcile/patience.ts';
-import type { IdRange, PayloadValue, SourceRow } from '../source/source.ts';
+import type { IdRange, SourceRow } from '../source/source.ts';
 import type { StoredPoint } from '../target/target.ts';
 import { TextAllowance } from './answer-size.ts';
-import type { InquiryServices } from './inquiries.ts';
+import type { InquiryServices } from './services.ts';
 
 /** Most points that an answer lists, for the sake of Temporal's limit for a result; a record may have thousands. */
 export const MAX_INSPECTED_POINTS = 2_000;
@@ -43,7 +43,7 @@ export async function inspect(
   const row = page.rows[0] ?? null;
   const existsUnfiltered =
     row !== null || (await persist(attempt, () => services.source.existing(table, [id], signal))).has(id);
-  const { collection } = await persist(attempt, () => services.target.examine(spec, source, signal));
+  const { collection } = await persist(attempt, () => services.target.find(spec, signal));
   const stored =
     collection === null
       ? []
@@ -52,18 +52,18 @@ export async function inspect(
         );
   const expected =
     row === null ? null : expectationOf(row, { chunking: specification.chunking, model: spec });
-  const texts = withContent ? new TextAllowance() : null;
+  const texts = new TextAllowance();
   return {
     recordId: String(id),
     collection,
-    row: row && expected && (await described(services, specification, row, range, expected, attempt)),
+    row: row && expected && (await described(services, specification, row, range, expected, texts, attempt)),
     existsUnfiltered,
     state: stateOf(row, existsUnfiltered, expected, stored),
     pointCount: stored.length,
     points: stored
       .toSorted(inOrder)
       .slice(0, MAX_INSPECTED_POINTS)
-      .map((point) => inspected(point, expected, texts)),
+      .map((point) => inspected(point, expected, withContent ? texts : null)),
   };
 }
 
@@ -74,6 +74,7 @@ async function described(
   row: SourceRow,
   range: IdRange,
   { checksum }: Expectation,
+  texts: TextAllowance,
   attempt: Attempt,
 ): Promise<InspectReport['row']> {
   let parents = 0;
@@ -92,7 +93,9 @@ async function described(
     contentBytes:
       row.content === null ? await sizeOf(source, table, range, attempt) : Buffer.byteLength(row.content),
     refused: row.refused,
-    copied: Object.fromEntries(Object.entries(row.copied).map(([column, value]) => [column, plain(value)])),
+    copied: Object.fromEntries(
+      Object.entries(row.copied).map(([column, value]) => [column, texts.takeValue(value)]),
+    ),
     parents,
     children,
     tokens,
@@ -155,9 +158,4 @@ function inspected(
 /** Parents, each before its children. */
 function inOrder(a: StoredPoint, b: StoredPoint): number {
   return a.parentIndex - b.parentIndex || (a.chunkIndex ?? -1) - (b.chunkIndex ?? -1);
-}
-
-/** JSON has no 64-bit integers. */
-function plain(value: PayloadValue): unknown {
-  return typeof value === 'bigint' ? String(value) : value;
 }

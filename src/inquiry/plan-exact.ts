@@ -22,15 +22,15 @@ export async function compareEverything(
 ): Promise<DryRunResult> {
   const { table, collection, chunking, prune } = specification;
   const reading = AbortSignal.any([attempt.signal, attempt.stop]);
-  const examined = await persist(attempt, () => target.examine(collection, specification.source, reading));
+  const found = await persist(attempt, () => target.find(collection, reading));
   const shared = {
-    owner: { collection: examined.collection ?? collection.name, source: specification.source },
+    owner: { collection: found.collection ?? collection.name, source: specification.source },
     table,
     chunking,
     model: { model: collection.model, dimensions: collection.dimensions },
     prune,
   };
-  const compared = { source, embedder, target: examined.collection === null ? NO_POINTS : target };
+  const compared = { source, embedder, target: found.collection === null ? NO_POINTS : target };
   let sum = EMPTY_DRY_RUN;
   for (const partition of partitions) {
     const range = { after: BigInt(partition.after), upTo: BigInt(partition.upTo) };

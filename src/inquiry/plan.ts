@@ -5,7 +5,8 @@ import { persist, type Attempt } from '../reconcile/patience.ts';
 import { scanIds } from '../reconcile/scan-ids.ts';
 import { storageNeed } from './estimate-storage.ts';
 import { estimate } from './estimate.ts';
-import type { InquiryServices } from './inquiries.ts';
+import type { InquiryServices } from './services.ts';
+import { look } from './preflight-check.ts';
 import { compareEverything } from './plan-exact.ts';
 import { inputsPerRequest, recommendedBatchSize, requestsOfBatches } from './plan-requests.ts';
 import { sampleContents, type ContentBounds } from './sample-contents.ts';
@@ -20,6 +21,9 @@ export interface SampleBounds {
   readonly strata: number;
   readonly contents: ContentBounds;
 }
+
+/** What the target holds is worth no long wait. */
+const TARGET_LIMIT_MS = 10_000;
 
 const SAMPLE: SampleBounds = {
   sizes: 20_000,
@@ -53,6 +57,7 @@ export async function plan(
   const perRequest = inputsPerRequest(embedder, texts);
 
   const found = isExact ? await compareEverything(services, specification, job, attempt) : null;
+  const ownPoints = isExact ? null : await pointsOf(services.target, specification, attempt);
   const { skipped, refused, parents, children, tokens, inputs, requests } = found ?? {
     ...estimated,
     inputs: estimated.children,
@@ -74,6 +79,7 @@ export async function plan(
             pointsDeleted: found.pointsDeleted,
             orphans: found.orphans,
           },
+    ownPoints,
     parents,
     children,
     inputs,
@@ -87,6 +93,16 @@ export async function plan(
       perRequest,
     ),
   };
+}
+
+/** An estimate needs no Qdrant: without its answer, nobody knows. */
+async function pointsOf(
+  target: InquiryServices['target'],
+  { collection, source }: PlanInput['specification'],
+  attempt: Attempt,
+): Promise<number | null> {
+  const answer = await look(attempt, TARGET_LIMIT_MS, (signal) => target.examine(collection, source, signal));
+  return 'failure' in answer ? null : (answer.found.points?.own ?? null);
 }
 
 function batchesOf(partitions: readonly { readonly batches: number }[]): number {

@@ -10,7 +10,19 @@ export async function lookAtLedger(ledger: Ledger | null, attempt: Attempt): Pro
   if (ledger === null)
     return [ok('ledger.configured', 'No ledger is configured (SUPABASE_URL); none is needed.')];
   const answer = await look(attempt, LIMIT_MS, (signal) => ledger.examine(signal));
-  if ('found' in answer) return [ok('ledger.server', 'Supabase answers, and its tables are current.')];
+  if ('found' in answer) {
+    const { missingMigrations } = answer.found;
+    if (missingMigrations.length === 0) {
+      return [ok('ledger.server', 'Supabase answers, and its tables are current.')];
+    }
+    return [
+      warning(
+        'ledger.server',
+        'Supabase answers, and its tables are of an older version; the cost of a job is not written.',
+        `Apply ${missingMigrations.join(', ')} of supabase/migrations to the project.`,
+      ),
+    ];
+  }
   const { code, message } = answer.failure;
   if (code === 'ledger_access_denied') {
     return [problem('ledger.server', message, 'Set SUPABASE_KEY to the service-role key of the project.')];

@@ -19,6 +19,8 @@ const STRATA = 200;
 const SIZES_PER_STRATUM = 100;
 /** Enough to say how much space the points need, to a tenth or two. */
 const CONTENTS = { records: 200, bytes: 8 * 1024 * 1024 };
+/** Where MYSQL_ROWS_PER_SECOND is low, as many as may be read in so many seconds; a sample reads up to twice as many. */
+const PACED_SECONDS = 7;
 
 /** What was found in the source. */
 export interface SourceFindings {
@@ -56,11 +58,11 @@ export async function lookAtSource(
     sample(source, specification, examined, signal),
   );
   return 'failure' in sampled
-    ? { checks: [...checks, notSampled(sampled.failure)], sizes: [], need: null }
+    ? { checks: [...checks, notSampled(sampled.failure, examined)], sizes: [], need: null }
     : { checks: [...checks, ...sizeChecks(sampled.found.sizes, examined.rows)], ...sampled.found };
 }
 
-function serverChecks({ server, isSupported, isEncrypted, canWrite }: SourceExamination): Check[] {
+function serverChecks({ server, isSupported, isEncrypted, isLocal, canWrite }: SourceExamination): Check[] {
   return [
     isSupported
       ? ok('source.server', `${server} answers.`)
@@ -69,29 +71,40 @@ function serverChecks({ server, isSupported, isEncrypted, canWrite }: SourceExam
           `${server} is not supported.`,
           'Use MySQL 8.0 or MariaDB 10.5, or a newer one.',
         ),
-    ok(
-      'source.tls',
-      isEncrypted
-        ? 'The connection is encrypted.'
-        : 'The connection is not encrypted; unless the source is on the worker’s own machine or network, set MYSQL_TLS=verify.',
-    ),
-    canWrite === true
+    isEncrypted || isLocal
+      ? ok(
+          'source.tls',
+          isEncrypted
+            ? 'The connection is encrypted.'
+            : 'The connection is not encrypted, and does not leave the machine.',
+        )
+      : warning(
+          'source.tls',
+          'The connection is not encrypted: others on the way can read the rows.',
+          'Set MYSQL_TLS=verify, unless nobody else can listen between the worker and MYSQL_HOST.',
+        ),
+    canWrite === true && !isLocal
       ? warning(
           'source.permissions',
           'The account may write; nothing is ever written to the source.',
           'A read-only account suffices: GRANT SELECT on the table, and name it in MYSQL_USER.',
         )
-      : ok(
-          'source.permissions',
-          canWrite === null ? 'The account may read.' : 'The account may read and not write.',
-        ),
+      : ok('source.permissions', readingSentence(canWrite)),
   ];
+}
+
+/** A database on one's own machine, such as the local stack's, has one account as a rule. */
+function readingSentence(canWrite: boolean | null): string {
+  if (canWrite === null) return 'The account may read.';
+  return canWrite
+    ? 'The account may write too, which is fine on this machine; nothing is ever written to the source.'
+    : 'The account may read and not write.';
 }
 
 async function sample(
   source: Source,
   { table, limit, chunking }: JobSpecification,
-  { smallestId, largestId, rows }: SourceExamination,
+  { smallestId, largestId, rows, rowsPerSecond }: SourceExamination,
   signal: AbortSignal,
 ): Promise<{ sizes: SampledSize[]; need: StoredPoints | null }> {
   const read = <T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> => call(signal);
@@ -102,7 +115,8 @@ async function sample(
       : strataOfIds(smallestId, largestId, STRATA);
   const perStratum = strata.length === 1 ? STRATA * SIZES_PER_STRATUM : SIZES_PER_STRATUM;
   const sizes = await sampleSizes(source, table, strata, { perStratum, records: rows ?? 0 }, read);
-  const contents = await sampleContents(source, table, chunking, sizes, CONTENTS, read);
+  const records = Math.min(CONTENTS.records, Math.ceil((rowsPerSecond ?? Infinity) * PACED_SECONDS));
+  const contents = await sampleContents(source, table, chunking, sizes, { ...CONTENTS, records }, read);
   if (rows === null) return { sizes, need: null };
   const share = Math.min(1, (limit ?? rows) / rows);
   const { parents, children, tokens, textBytes } = estimate(sizeBuckets(sizes), contents.records);
@@ -151,10 +165,12 @@ function failed({ code, message }: Failure): Check {
   );
 }
 
-function notSampled({ message }: Failure): Check {
+function notSampled({ code, message }: Failure, { rowsPerSecond }: SourceExamination): Check {
   return warning(
     'source.oversize',
     `The sizes of the contents could not be looked at: ${message}`,
-    'A job reads slowly here, or not at all; check the index on MYSQL_ID_COLUMN and the load of the server.',
+    code === 'timeout' && rowsPerSecond !== null
+      ? `MYSQL_ROWS_PER_SECOND lets this process read ${rowsPerSecond} rows a second, and its jobs have their share of it; raise it if the server allows, or ask again later.`
+      : 'A job reads slowly here, or not at all; check the index on MYSQL_ID_COLUMN and the load of the server.',
   );
 }

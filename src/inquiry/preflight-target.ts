@@ -84,8 +84,8 @@ function collectionChecks(name: string, examined: TargetExamination): Check[] {
   ];
 }
 
-function originCheck(collection: string, { hasOrigin, points }: TargetExamination): Check {
-  const total = points.own + points.others + points.foreign;
+function originCheck(collection: string, { hasOrigin, size, points }: TargetExamination): Check {
+  const total = points === null ? size : points.own + points.others + points.foreign;
   if (hasOrigin) return ok('target.origin', 'Its metadata records model, dimensions and BM25 options.');
   return total === 0
     ? ok('target.origin', 'Model, dimensions and BM25 options will be recorded in its metadata.')
@@ -96,7 +96,13 @@ function originCheck(collection: string, { hasOrigin, points }: TargetExaminatio
       );
 }
 
-function pointsCheck({ points }: TargetExamination): Check {
+function pointsCheck({ size, points }: TargetExamination): Check {
+  if (points === null) {
+    return ok(
+      'target.points',
+      `It holds about ${count(size)} points; whose they are could not be counted in time. Only those of this source are ever changed.`,
+    );
+  }
   return ok(
     'target.points',
     `It holds ${count(points.own)} points of this source, ${count(points.others)} of other sources and ${count(points.foreign)} foreign ones; only those of this source are ever changed.`,
@@ -104,7 +110,7 @@ function pointsCheck({ points }: TargetExamination): Check {
 }
 
 function limitChecks(limits: readonly StrictLimit[]): Check[] {
-  const tooLow = limits.filter(isTooLow);
+  const tooLow = limits.filter((limit) => limit.isTooLow);
   if (tooLow.length > 0) {
     return tooLow.map(({ name, value, needed }) =>
       problem(
@@ -118,11 +124,6 @@ function limitChecks(limits: readonly StrictLimit[]): Check[] {
   return [
     ok('target.limits', limits.length === 0 ? 'Strict mode sets no limits.' : `Strict mode: ${others}.`),
   ];
-}
-
-/** A number is too low if it is smaller than needed, a permission if it is needed and not given. */
-function isTooLow({ value, needed }: StrictLimit): boolean {
-  return typeof value === 'number' ? value < Number(needed) : needed === true && !value;
 }
 
 /** Compares what the points need with what the server has; nothing if one of them is not known at all. */

@@ -1,6 +1,6 @@
 import type { PreflightInput, PreflightReport } from '../job/inquiry.ts';
 import type { Attempt } from '../reconcile/patience.ts';
-import type { InquiryServices } from './inquiries.ts';
+import type { InquiryServices } from './services.ts';
 import { lookAtEmbedding } from './preflight-embedding.ts';
 import { lookAtLedger } from './preflight-ledger.ts';
 import { lookAtSource } from './preflight-source.ts';

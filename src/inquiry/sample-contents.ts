@@ -27,7 +27,7 @@ export interface ContentSample {
 
 /**
  * Reads and chunks the contents of some of the records whose sizes are known: all of them if they are few, else runs
- * spread evenly, and then some of every size that these missed.
+ * spread evenly, and then some of every size that these missed, at most as many again.
  *
  * @param read makes one call; repeats it, or gives up
  */
@@ -67,16 +67,18 @@ function pickedIndexes(sizes: readonly SampledSize[], bounds: ContentBounds): Se
 
   const wanted = Math.min(bounds.records, Math.floor((bounds.bytes * sizes.length) / Math.max(1, total)));
   const runs = Math.max(1, Math.floor(wanted / RUN));
+  const length = Math.max(1, Math.min(RUN, wanted));
   const picked = new Set<number>();
   for (let k = 0; k < runs; k++) {
     const first = Math.floor((k * sizes.length) / runs);
-    for (let index = first; index < Math.min(first + RUN, sizes.length); index++) picked.add(index);
+    for (let index = first; index < Math.min(first + length, sizes.length); index++) picked.add(index);
   }
   for (const indexes of Map.groupBy(sizes.keys(), (index) => sizeClass(sizes[index]?.bytes ?? 0)).values()) {
     const missed = indexes.filter((index) => !picked.has(index));
     const lacking = Math.min(missed.length, PER_SIZE_CLASS - (indexes.length - missed.length));
     let bytes = 0;
     for (let k = 0; k < lacking && (k === 0 || bytes <= bounds.bytes / PER_SIZE_CLASS); k++) {
+      if (picked.size >= 2 * bounds.records) break;
       const index = missed[Math.floor((k * missed.length) / lacking)] as number;
       picked.add(index);
       bytes += readable(index);

@@ -3,7 +3,7 @@ import type { Hit, SearchInput, SearchReport } from '../job/inquiry.ts';
 import { persist, type Attempt } from '../reconcile/patience.ts';
 import type { ParentHit, SearchHit, SearchQuery } from '../target/target.ts';
 import { TextAllowance } from './answer-size.ts';
-import type { InquiryServices } from './inquiries.ts';
+import type { InquiryServices } from './services.ts';
 
 /** Most hits of a search. */
 export const MAX_HITS = 100;
@@ -35,22 +35,21 @@ export async function search(
   const { specification, mode, limit, tenant } = input;
   const spec = specification.collection;
   const signal = AbortSignal.any([attempt.signal, attempt.stop]);
-  const { collection, differences } = await persist(attempt, () =>
-    services.target.examine(spec, specification.source, signal),
-  );
+  const { collection, vectorDifferences } = await persist(attempt, () => services.target.find(spec, signal));
   if (collection === null) {
     throw new InputError([
       `QDRANT_COLLECTION_NAME: Qdrant has no alias or collection ${spec.name} yet; \`ferry start\` creates it.`,
     ]);
   }
-  if (mode !== 'sparse' && differences.length > 0) {
-    throw new Fault('target_incompatible', `${collection}: ${differences.join('; ')}`);
+  if (mode !== 'sparse' && vectorDifferences.length > 0) {
+    throw new Fault('target_incompatible', `${collection}: ${vectorDifferences.join('; ')}`);
   }
   const query: SearchQuery = {
     text: mode === 'dense' ? null : input.text,
     vector: mode === 'sparse' ? null : await vectorOf(services, input, attempt, signal),
     limit,
     tenant,
+    copiedColumns: specification.table.payloadColumns,
   };
   const owner = { collection, source: specification.source };
   const texts = new TextAllowance();
@@ -91,7 +90,7 @@ function inOrder(a: Hit, b: Hit): number {
 }
 
 function hit(found: SearchHit | ParentHit, texts: TextAllowance): Hit {
-  const { id, score, recordId, tenant, parentIndex, text } = found;
+  const { id, score, recordId, tenant, parentIndex, text, copied } = found;
   return {
     id,
     score,
@@ -100,6 +99,9 @@ function hit(found: SearchHit | ParentHit, texts: TextAllowance): Hit {
     parentIndex,
     chunkIndex: 'chunkIndex' in found ? found.chunkIndex : null,
     text: texts.take(text) ?? '…',
+    copied: Object.fromEntries(
+      Object.entries(copied).map(([column, value]) => [column, texts.takeValue(value)]),
+    ),
     children: [],
   };
 }

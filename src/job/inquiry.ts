@@ -6,10 +6,7 @@ import type { JobSpecification } from './specification.ts';
  * is where the source and Qdrant are reachable, or in the process that asks (`--local`).
  */
 
-/** Workflow types of the inquiries, and the names of their activities. */
-export const INQUIRIES = ['preflight', 'plan', 'search', 'inspect'] as const;
-
-/** The questions, as workflows, activities and `--local` know them. */
+/** The questions: workflow types, names of their activities, and what `--local` answers. */
 export interface Inquiries {
   readonly preflight: (input: PreflightInput) => Promise<PreflightReport>;
   readonly plan: (input: PlanInput) => Promise<PlanReport>;
@@ -87,10 +84,15 @@ export interface PlanReport {
     /** Record ids that have points but no row; deleted with --prune only. */
     readonly orphans: number;
   } | null;
+  /** Points of this source that the collection holds already; null if exact, or if Qdrant did not say. */
+  readonly ownPoints: number | null;
   /** All points of the table's records when the job is done: parents, and children (dense vectors). */
   readonly parents: number;
   readonly children: number;
-  /** Texts to embed, before identical texts are merged, and their cl100k_base tokens. */
+  /**
+   * Texts to embed, before identical texts are merged, and their cl100k_base tokens. If exact, texts whose vectors the
+   * run would take from other points are left out.
+   */
   readonly inputs: number;
   readonly tokens: number;
   readonly costUsd: number | null;
@@ -130,6 +132,8 @@ export interface Hit {
   /** Null on a parent. */
   readonly chunkIndex: number | null;
   readonly text: string;
+  /** 64-bit integers as decimal text. */
+  readonly copied: Readonly<Record<string, unknown>>;
   /** Of a parent, best first; empty otherwise. */
   readonly children: readonly Hit[];
 }
@@ -163,7 +167,7 @@ export interface InspectReport {
     readonly contentBytes: number | null;
     /** Code of docs/errors.md if the content cannot be read; what the record should become is unknown then. */
     readonly refused: string | null;
-    /** 64-bit integers as decimal text. */
+    /** 64-bit integers as decimal text; of a long text only the beginning, with `…` after it. */
     readonly copied: Readonly<Record<string, unknown>>;
     /** What the record should become, and the cl100k_base tokens of its children. */
     readonly parents: number;

@@ -29,9 +29,6 @@ export interface JobSpecification {
   readonly patienceMs: number;
 }
 
-/** Longest list of records that one batch may have, so that its outcome can name every failed one. */
-export const MAX_BATCH_SIZE = 1_000;
-
 /**
  * Names the fields in which two specifications differ, as dotted paths.
  *

@@ -30,6 +30,12 @@ export interface LedgerFailure {
   readonly at: string;
 }
 
+/** What a ledger that works lacks. */
+export interface LedgerExamination {
+  /** Files of supabase/migrations that are to be applied, in order, for all that this version writes; empty if none. */
+  readonly missingMigrations: readonly string[];
+}
+
 /**
  * Mirrors a job for people and dashboards. It may lag or be out; nothing depends on it. Errors: {@link Fault} where
  * the adapter can explain them.
@@ -49,6 +55,10 @@ export interface Ledger {
   jobs(options: { name?: string; limit: number }, signal: AbortSignal): Promise<LedgerJob[]>;
   /** The newest failure of a record in the jobs of that name; null if it never failed. */
   lastFailure(name: string, recordId: string, signal: AbortSignal): Promise<LedgerFailure | null>;
-  /** Reads without effect what `apply` needs: the tables, the function, the key. @throws Fault saying what is wrong */
-  examine(signal: AbortSignal): Promise<void>;
+  /**
+   * Reads without effect what `apply` needs: the tables, the function, the key.
+   *
+   * @throws Fault saying what is wrong if `apply` could not work
+   */
+  examine(signal: AbortSignal): Promise<LedgerExamination>;
 }

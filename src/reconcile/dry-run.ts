@@ -36,7 +36,10 @@ export interface DryRunResult {
   /** Points of the range's records afterwards, by type. */
   readonly parents: number;
   readonly children: number;
-  /** Texts to embed, before identical texts are merged, and their cl100k_base tokens. */
+  /**
+   * Texts to embed and their cl100k_base tokens: without those whose vectors the target has, and before identical ones
+   * of a page are merged, which a run embeds once.
+   */
   readonly inputs: number;
   readonly tokens: number;
   /** Embedding requests, after identical texts are merged. */
@@ -66,13 +69,10 @@ export async function dryRun(
       const inexact = records.filter((record) => !countSettled(record, count));
       if (inexact.length === 0) return;
       const unpaid = new Set<string>();
-      for (const { change, reusable } of await findChanges(
-        inexact,
-        input,
-        services.target,
-        attempt,
-        reading,
-      )) {
+      const found = await findChanges(inexact, input, services.target, attempt, reading);
+      // As in a run, a vector that one record of the page has serves for the same text of another.
+      const reusable = new Set(found.flatMap((record) => [...record.reusable.keys()]));
+      for (const { change } of found) {
         for (const { point } of change.writes) count[point.type === 'parent' ? 'parents' : 'children']++;
         count.pointsWritten += change.writes.length;
         count.pointsDeleted += change.stale.length;

@@ -163,7 +163,7 @@ export function explainSourceError(error: unknown): unknown {
   const fault = faultCode(error);
   if (fault === undefined) return error;
   const hint = fault === 'source_misconfigured' && code === 'HANDSHAKE_SSL_ERROR' ? CERTIFICATE_HINT : '';
-  const detail = [code ?? errno, sqlState].filter(isNamed).join(', SQLSTATE ') + hint;
+  const detail = [code ?? errno, sqlState].filter(isNamed).join(', SQLSTATE ') + placeOf(error) + hint;
   const known = typeof code === 'string' && MESSAGE_IS_SAFE.has(code) && typeof sqlMessage === 'string';
   return new Fault(fault, known ? `${detail}: ${sqlMessage.slice(0, MESSAGE_LENGTH)}` : detail);
 }
@@ -191,6 +191,15 @@ function faultCode(error: DriverError): FaultCode | undefined {
   // The driver gives no code to a command on a connection that closed just before.
   if (/closed state/u.test(messageOf(error))) return 'source_unavailable';
   return undefined;
+}
+
+/** ` at host:port` of a connection that did not come about; the driver has it in the system's own message only. */
+function placeOf(error: DriverError): string {
+  // A name with several addresses has an error for each, and a message for none.
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
+  const message = first instanceof Error ? first.message : '';
+  const [, place] = /^(?:connect|getaddrinfo) E[A-Z_]+ ([\w.:-]+)$/u.exec(message) ?? [];
+  return place === undefined ? '' : ` at ${place}`;
 }
 
 function messageOf(error: DriverError): string {

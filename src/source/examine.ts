@@ -5,8 +5,14 @@ import { examineShape } from './examine-shape.ts';
 import { readGrants } from './grants.ts';
 import type { QueryPool } from './pool.ts';
 import { describeServer } from './server.ts';
+import type { SourceSettings } from './settings.ts';
 import type { SourceExamination, TableSpec } from './source.ts';
 import { textOf } from './values.ts';
+
+/** @returns whether a host leads to this machine and nowhere else */
+export function isLoopback(host: string): boolean {
+  return /^(?:localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/iu.test(host);
+}
 
 /**
  * Contract: {@link Source.examine}. One question after the other, so that it takes one connection.
@@ -15,14 +21,17 @@ import { textOf } from './values.ts';
  */
 export async function examineSource(
   pool: QueryPool,
+  settings: Pick<SourceSettings, 'MYSQL_HOST' | 'MYSQL_ROWS_PER_SECOND'>,
   table: TableSpec,
   signal: AbortSignal,
 ): Promise<SourceExamination> {
+  const isLocal = isLoopback(settings.MYSQL_HOST);
+  const rowsPerSecond = settings.MYSQL_ROWS_PER_SECOND ?? null;
   try {
     const server = await examineServer(pool, signal);
     const { idColumn, ...shape } = await examineShape(pool, table, signal);
     const rows = await examineRows(pool, table, { idColumn, idIndex: shape.idIndex }, signal);
-    return { ...server, ...shape, ...rows };
+    return { ...server, isLocal, rowsPerSecond, ...shape, ...rows };
   } catch (error) {
     if (!(error instanceof Fault) || error.code !== 'source_table_missing') throw error;
     throw new Fault('source_table_missing', `${table.database}.${table.table}: ${detailOf(error)}`);

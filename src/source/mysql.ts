@@ -87,7 +87,7 @@ export function createMySqlSource(settings: SourceSettings): Source {
       return contentSizesOf(result).slice(0, limit);
     },
 
-    examine: (table, signal) => examineSource(pool, table, signal),
+    examine: (table, signal) => examineSource(pool, settings, table, signal),
 
     close: () => pool.close(),
   };

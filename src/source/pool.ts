@@ -46,6 +46,7 @@ export interface QueryPool {
    * @returns null if it did not end in time
    */
   queryWithin(limitMs: number, sql: string, signal: AbortSignal): Promise<RawResult | null>;
+  /** Ends the connections; never rejects, since no query waits for them any more. */
   close(): Promise<void>;
 }
 
@@ -94,7 +95,7 @@ export function createQueryPool(settings: SourceSettings): QueryPool {
   return {
     query: async (sql, signal) => (await query(sql, null, signal)) as RawResult,
     queryWithin: (limitMs, sql, signal) => query(sql, limitMs, signal),
-    close: () => pool.end(),
+    close: () => pool.end().catch(() => undefined),
   };
 }
 

@@ -64,6 +64,10 @@ export interface SourceExamination {
   /** Whether this version is one that the product supports. */
   readonly isSupported: boolean;
   readonly isEncrypted: boolean;
+  /** Whether the server is on this machine: reached by a loopback address. */
+  readonly isLocal: boolean;
+  /** Most rows of content a second that are read here; null: no limit. */
+  readonly rowsPerSecond: number | null;
   /** Whether the account may write anywhere; null if the server does not say. A read-only account suffices. */
   readonly canWrite: boolean | null;
   readonly relation: 'table' | 'view';

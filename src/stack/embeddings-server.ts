@@ -5,11 +5,13 @@
  *
  *     node src/stack/embeddings-server.ts --host 127.0.0.1 --port 8081 --log requests.jsonl --api-key sk-local
  *
+ * `--api-key-file FILE` in the place of `--api-key` keeps the key off the command line, which every user can read.
+ *
  * Routes: POST /v1/embeddings, GET /v1/models, GET /health, GET /control/counters, GET /control/texts?client=,
  * POST /control/reset, GET | PUT | DELETE /control/behaviour. It prints one line of JSON when it listens. On SIGTERM it
  * accepts nothing more, finishes the requests in hand, and exits.
  */
-import { realpathSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import { type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -77,15 +79,17 @@ async function main(): Promise<void> {
       port: { type: 'string' },
       log: { type: 'string' },
       'api-key': { type: 'string' },
+      'api-key-file': { type: 'string' },
     },
   });
   if (values.log === undefined) throw new Error('--log FILE is missing');
   const port = Number(values.port ?? 0);
+  const keyFile = values['api-key-file'];
   const server = await startEmbeddingsServer({
     host: values.host,
     port,
     log: values.log,
-    apiKey: values['api-key'],
+    apiKey: keyFile === undefined ? values['api-key'] : readFileSync(keyFile, 'utf8').trim(),
   });
   process.stdout.write(
     `${JSON.stringify({ listening: true, host: server.host, port: server.port, pid: process.pid })}\n`,

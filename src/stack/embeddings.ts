@@ -1,11 +1,19 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomSecret } from './data-folder.ts';
 import { answersOk } from './http-health.ts';
 import { ownProgram } from './module-file.ts';
 import { spawnProcess, stopProcesses, untilHealthy } from './process.ts';
-import { parseAddress, type Resolution, type Service } from './service.ts';
+import { parseAddress, type Instance, type Resolution, type Service } from './service.ts';
 
 const program = ownProgram('embeddings-server');
+
+/** In a file, because every user of the machine can read a command line. */
+function writeKey(instance: Instance): string {
+  const path = join(instance.dir, 'api-key');
+  writeFileSync(path, instance.secrets['apiKey'] ?? '', { mode: 0o600 });
+  return path;
+}
 
 /** The offline stand-in for OpenAI's embeddings API. It is ours, so there is nothing to find or install. */
 export const embeddings: Service = {
@@ -25,7 +33,7 @@ export const embeddings: Service = {
       '--host': '127.0.0.1',
       '--port': String(instance.ports['http']),
       '--log': join(instance.dir, 'requests.jsonl'),
-      '--api-key': instance.secrets['apiKey'] ?? '',
+      '--api-key-file': writeKey(instance),
     };
     await spawnProcess(instance, {
       program: process.execPath,

@@ -88,14 +88,19 @@ function frontProgram(instance: Instance, dataDir: string) {
     '--host': '127.0.0.1',
     '--port': String(instance.ports['http']),
     '--data': dataDir,
-    '--api-key': instance.secrets['apiKey'] ?? '',
   };
   const packages = join(programOf(instance), '..', '..', 'packages');
   const path = existsSync(packages) ? `${frontDir}:${packages}` : frontDir;
   return {
     program: programOf(instance),
     args: ['-m', 'qdrant_front', ...Object.entries(flags).flat()],
-    env: { PYTHONPATH: path, PYTHONUNBUFFERED: '1', PYTHONDONTWRITEBYTECODE: '1' },
+    env: {
+      PYTHONPATH: path,
+      PYTHONUNBUFFERED: '1',
+      PYTHONDONTWRITEBYTECODE: '1',
+      // Every user of the machine can read a command line.
+      QDRANT__SERVICE__API_KEY: instance.secrets['apiKey'] ?? '',
+    },
   };
 }
 

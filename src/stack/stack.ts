@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, rmSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { bringUp, givenAddress, startService } from './bring-up.ts';
-import { removeData } from './docker.ts';
+import { dockerAnswers, dockerResolution, removeData } from './docker.ts';
 import { killRemains, stopService } from './ending.ts';
 import { entryOf, instanceOf } from './instance.ts';
 import { interruptible } from './interruption.ts';
@@ -208,6 +208,14 @@ async function purge(state: StackState, onProgress: UpOptions['onProgress']): Pr
   for (const name of serviceNames) {
     const resolution = state.services[name]?.resolution;
     if (resolution?.kind === 'docker') await removeData(resolution);
+    // Before the user gave an address it may have run in Docker, under the name that follows from the stack's own.
+    else if (
+      resolution?.kind === 'address' &&
+      services[name].image !== undefined &&
+      (await dockerAnswers())
+    ) {
+      await removeData(dockerResolution(state.id, name, services[name].image));
+    }
   }
   for (const entry of [...serviceNames, 'logs'])
     rmSync(join(state.dir, entry), { recursive: true, force: true });

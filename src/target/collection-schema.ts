@@ -23,6 +23,9 @@ export const INDEXES: Readonly<Record<string, IndexSchema>> = {
   job_id: { type: 'keyword', on_disk: true, enable_hnsw: false },
 };
 
+/** Types of indexes besides our own with which a field serves as well; one that somebody made by hand may stay. */
+const FITTING: Readonly<Record<string, readonly string[]>> = { parent_id: ['keyword'] };
+
 /** What all points of a collection have in common and nothing but its metadata tells. */
 export interface Origin {
   readonly model: string;
@@ -68,37 +71,43 @@ export function hasTenants(index: Schemas['PayloadIndexInfo']): boolean {
   return record(index.params)?.is_tenant === true;
 }
 
-/** @returns one phrase for each way in which the collection cannot hold the points of `spec`; empty if it can */
-export function differences(info: Schemas['CollectionInfo'], spec: CollectionSpec): string[] {
-  const found: string[] = [];
-  const compare = (what: string, actual: unknown, expected: unknown) => {
-    if (actual !== expected) {
-      found.push(`${what} is ${shown(actual)}, expected ${shown(expected)}`);
-    }
+/** A way in which a collection cannot hold the points of a job. */
+export interface Difference {
+  readonly phrase: string;
+  /** Whether it is one of the vectors themselves, so that those of the job's model cannot be searched with. */
+  readonly ofVectors: boolean;
+}
+
+/** @returns each way in which the collection cannot hold the points of `spec`; empty if it can */
+export function differences(info: Schemas['CollectionInfo'], spec: CollectionSpec): Difference[] {
+  const found: Difference[] = [];
+  const add = (phrase: string, ofVectors: boolean) => found.push({ phrase, ofVectors });
+  const compare = (what: string, actual: unknown, expected: unknown, ofVectors = false) => {
+    if (actual !== expected) add(`${what} is ${shown(actual)}, expected ${shown(expected)}`, ofVectors);
   };
 
   const vectors = record(info.config.params.vectors) ?? {};
   const dense = record(vectors[DENSE]);
   if (dense === null) {
-    found.push(`dense vectors are ${vectorNames(vectors)}, expected one named ${DENSE}`);
+    add(`dense vectors are ${vectorNames(vectors)}, expected one named ${DENSE}`, true);
   } else {
-    compare(`size of vector ${DENSE}`, dense.size, spec.dimensions);
-    compare(`distance of vector ${DENSE}`, dense.distance, 'Cosine');
-    compare(`multivector_config of vector ${DENSE}`, dense.multivector_config ?? null, null);
+    compare(`size of vector ${DENSE}`, dense.size, spec.dimensions, true);
+    compare(`distance of vector ${DENSE}`, dense.distance, 'Cosine', true);
+    compare(`multivector_config of vector ${DENSE}`, dense.multivector_config ?? null, null, true);
   }
 
   const sparseVectors = record(info.config.params.sparse_vectors) ?? {};
   const sparse = record(sparseVectors[SPARSE]);
   if (sparse === null) {
-    found.push(`sparse vectors are ${listed(Object.keys(sparseVectors))}, expected one named ${SPARSE}`);
+    add(`sparse vectors are ${listed(Object.keys(sparseVectors))}, expected one named ${SPARSE}`, true);
   } else {
     compare(`modifier of sparse vector ${SPARSE}`, sparse.modifier ?? null, 'idf');
   }
 
   const origin = recordedOrigin(info);
   if (origin !== null) {
-    compare('embedding model of its points', origin.model, spec.model);
-    compare('dimensions in its metadata', origin.dimensions, spec.dimensions);
+    compare('embedding model of its points', origin.model, spec.model, true);
+    compare('dimensions in its metadata', origin.dimensions, spec.dimensions, true);
     const recorded = record(origin.bm25) ?? {};
     for (const [option, expected] of Object.entries(spec.bm25)) {
       compare(`BM25 option ${option}`, recorded[option], expected);
@@ -107,7 +116,7 @@ export function differences(info: Schemas['CollectionInfo'], spec: CollectionSpe
 
   for (const [field, schema] of Object.entries(INDEXES)) {
     const existing = info.payload_schema[field];
-    if (existing !== undefined) {
+    if (existing !== undefined && !FITTING[field]?.includes(existing.data_type)) {
       compare(`type of payload index ${field}`, existing.data_type, schema.type);
     }
   }

@@ -64,7 +64,10 @@ async function complete(
   }
   const different = differences(info, spec);
   if (different.length > 0) {
-    throw new Fault('target_incompatible', `${collection}: ${different.join('; ')}`);
+    throw new Fault(
+      'target_incompatible',
+      `${collection}: ${different.map(({ phrase }) => phrase).join('; ')}`,
+    );
   }
   const notes: string[] = [];
   const indexed = await createIndexes(send, collection, info, signal);
@@ -78,7 +81,7 @@ async function complete(
     );
   }
   if (recordedOrigin(info) === null) {
-    notes.push(...(await recordOrigin(send, collection, spec, signal)));
+    notes.push(...(await recordOrigin(send, collection, info, spec, signal)));
   }
   return notes;
 }
@@ -86,17 +89,17 @@ async function complete(
 async function recordOrigin(
   send: Send,
   collection: string,
+  info: Schemas['CollectionInfo'],
   spec: CollectionSpec,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const { count } = await send(signal, (api, init) =>
-    api.countPoints({ collection_name: collection, exact: true }, init),
-  );
+  // About as many: to count exactly takes long in a large collection.
+  const count = info.points_count ?? 0;
   await send(signal, (api, init) =>
     api.updateCollection({ collection_name: collection, metadata: metadata(spec) }, init),
   );
   const recorded = `Collection ${collection}: model, dimensions and BM25 options recorded in its metadata.`;
-  const unknown = `Collection ${collection} held ${count} points before; their model and BM25 options may differ.`;
+  const unknown = `Collection ${collection} held about ${count} points before; their model and BM25 options may differ.`;
   return count > 0 ? [recorded, unknown] : [recorded];
 }
 

@@ -1,53 +1,76 @@
 import type { Schemas } from '@qdrant/js-client-rest';
-import { differences, missingIndexes, recordedOrigin } from './collection-schema.ts';
-import { aliasTarget, readCollection } from './collection.ts';
+import { missingIndexes, recordedOrigin } from './collection-schema.ts';
+import { readCollection } from './collection.ts';
 import type { Send } from './connection.ts';
 import { statusOf } from './errors.ts';
+import { describeFound } from './find.ts';
 import { serverCapacity, serverVersion } from './server.ts';
 import { strictLimits } from './strict-mode.ts';
 import type { CollectionSpec, TargetExamination } from './target.ts';
 
 const NO_POINTS = { own: 0, others: 0, foreign: 0 };
+/** Qdrant collects all matching ids for an exact count; in a large collection nobody has to wait for that. */
+const COUNT_LIMIT_MS = 5_000;
 
-/** Contract: {@link Target.examine}. */
+/**
+ * Contract: {@link Target.examine}.
+ *
+ * @param countLimitMs how long points are counted, all counts together
+ */
 export async function examine(
   send: Send,
   spec: CollectionSpec,
   source: string,
   signal: AbortSignal,
+  countLimitMs = COUNT_LIMIT_MS,
 ): Promise<TargetExamination> {
   const server = await serverVersion(send, signal);
   const info = await readCollection(send, spec.name, signal);
   const capacity = await serverCapacity(send, signal);
-  if (info === null) {
+  const found = await describeFound(send, spec, info, signal);
+  if (info === null || found.collection === null) {
     return {
       ...server,
-      collection: null,
-      isAlias: false,
-      differences: [],
+      ...found,
       missingIndexes: [],
       hasOrigin: false,
+      size: 0,
       points: NO_POINTS,
       canWrite: await mayCreate(send, signal),
       limits: [],
       capacity,
     };
   }
-  const behind = await aliasTarget(send, spec.name, signal);
-  const collection = behind ?? spec.name;
-  const points = await countPoints(send, collection, info, source, signal);
+  const size = info.points_count ?? 0;
   return {
     ...server,
-    collection,
-    isAlias: behind !== null,
-    differences: differences(info, spec),
+    ...found,
     missingIndexes: missingIndexes(info).map(([field]) => field),
     hasOrigin: recordedOrigin(info) !== null,
-    points,
-    canWrite: await mayWrite(send, collection, signal),
-    limits: strictLimits(info, spec, points.own + points.others + points.foreign),
+    size,
+    points: await countWithin(countLimitMs, send, found.collection, info, source, signal),
+    canWrite: await mayWrite(send, found.collection, signal),
+    limits: strictLimits(info, spec, size),
     capacity,
   };
+}
+
+/** @returns null if it takes too long or Qdrant refuses: how many there are is for people, and nothing depends on it */
+async function countWithin(
+  limitMs: number,
+  send: Send,
+  collection: string,
+  info: Schemas['CollectionInfo'],
+  source: string,
+  signal: AbortSignal,
+): Promise<TargetExamination['points']> {
+  try {
+    const within = AbortSignal.any([signal, AbortSignal.timeout(limitMs)]);
+    return await countPoints(send, collection, info, source, within, limitMs);
+  } catch {
+    signal.throwIfAborted();
+    return null;
+  }
 }
 
 /**
@@ -60,14 +83,19 @@ async function countPoints(
   info: Schemas['CollectionInfo'],
   source: string,
   signal: AbortSignal,
-): Promise<TargetExamination['points']> {
+  limitMs: number,
+): Promise<NonNullable<TargetExamination['points']>> {
   const strict = (info.config.strict_mode_config ?? {}) as Schemas['StrictModeConfigOutput'];
   const isStrict = strict.enabled === true;
   const exact = !(isStrict && strict.search_allow_exact === false);
+  // In seconds; without it the server would go on when nobody listens any more.
+  const timeout = Math.max(1, Math.min(Math.ceil(limitMs / 1_000), strict.max_timeout ?? Infinity));
   const count = async (filter?: Schemas['Filter']) => {
     const body = { exact, ...(filter === undefined ? {} : { filter }) };
     return (
-      await send(signal, (api, init) => api.countPoints({ collection_name: collection, ...body }, init))
+      await send(signal, (api, init) =>
+        api.countPoints({ collection_name: collection, timeout, ...body }, init),
+      )
     ).count;
   };
   const total = await count();

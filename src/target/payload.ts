@@ -116,8 +116,8 @@ export function integer(value: unknown): bigint | null {
   return Number.isSafeInteger(value) ? BigInt(value as number) : null;
 }
 
-/** Objects and lists are left out, so that they differ from whatever the source has. */
-function copiedValues(payload: Payload, columns: readonly string[]): Record<string, PayloadValue> {
+/** The copied columns as they are stored. Objects and lists are left out, so that they differ from whatever the source has. */
+export function copiedValues(payload: Payload, columns: readonly string[]): Record<string, PayloadValue> {
   const values: Record<string, PayloadValue> = {};
   for (const column of columns) {
     const value = payload[column] ?? null;

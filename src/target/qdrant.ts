@@ -1,6 +1,7 @@
 import { prepare } from './collection.ts';
 import { connect } from './connection.ts';
 import { examine } from './examine.ts';
+import { find } from './find.ts';
 import { record } from './record.ts';
 import { scan, texts, vectors } from './scan.ts';
 import { search, searchParents } from './search.ts';
@@ -22,6 +23,7 @@ export function createQdrantTarget(settings: TargetSettings): Target {
     search: (owner, query, signal) => search(send, owner, query, signal),
     searchParents: (owner, query, signal) => searchParents(send, owner, query, signal),
     record: (owner, recordId, copiedColumns, signal) => record(send, owner, recordId, copiedColumns, signal),
+    find: (spec, signal) => find(send, spec, signal),
     examine: (spec, source, signal) => examine(send, spec, source, signal),
   };
 }

@@ -1,7 +1,7 @@
 import type { Schemas } from '@qdrant/js-client-rest';
 import { recordedOrigin } from './collection-schema.ts';
 import type { Send } from './connection.ts';
-import { DENSE, integer, SPARSE, type Payload } from './payload.ts';
+import { copiedValues, DENSE, integer, payloadPath, SPARSE, type Payload } from './payload.ts';
 import { DEFAULT_BM25 } from './settings.ts';
 import type { Bm25Options, ParentHit, PointOwner, SearchHit, SearchQuery } from './target.ts';
 
@@ -9,7 +9,7 @@ import type { Bm25Options, ParentHit, PointOwner, SearchHit, SearchQuery } from 
 const MIN_CANDIDATES = 50;
 /** Children shown of a parent. */
 const CHILDREN_PER_PARENT = 3;
-/** What a {@link SearchHit} needs of a payload. */
+/** What a {@link SearchHit} needs of a payload, besides the copied columns. */
 const HIT_KEYS = ['summary_id', 'member_code', 'parent_idx', 'chunk_index', 'text'];
 
 type Ranking = Pick<Schemas['QueryRequest'], 'prefetch' | 'query' | 'using' | 'filter'>;
@@ -24,11 +24,11 @@ export async function search(
   const ranked = ranking(owner, query, query.limit, await bm25Of(send, owner.collection, signal));
   const { points } = await send(signal, (api, init) =>
     api.queryPoints(
-      { collection_name: owner.collection, ...ranked, limit: query.limit, with_payload: HIT_KEYS },
+      { collection_name: owner.collection, ...ranked, limit: query.limit, with_payload: hitPaths(query) },
       init,
     ),
   );
-  return points.flatMap((point) => hit(point) ?? []);
+  return points.flatMap((point) => hit(point, query) ?? []);
 }
 
 /** Contract: {@link Target.searchParents}. */
@@ -48,15 +48,15 @@ export async function searchParents(
         group_by: 'parent_id',
         group_size: CHILDREN_PER_PARENT,
         limit: query.limit,
-        with_payload: HIT_KEYS,
-        with_lookup: { collection: owner.collection, with_payload: HIT_KEYS, with_vectors: false },
+        with_payload: hitPaths(query),
+        with_lookup: { collection: owner.collection, with_payload: hitPaths(query), with_vectors: false },
       },
       init,
     ),
   );
   return groups.flatMap(({ id, hits, lookup }) => {
-    const children = hits.flatMap((point) => hit(point) ?? []);
-    const parent = place(record(lookup)?.payload ?? null);
+    const children = hits.flatMap((point) => hit(point, query) ?? []);
+    const parent = place(record(lookup)?.payload ?? null, query);
     // Without its point a parent has no text: the record is being changed, or damaged, and reconcile mends it.
     return parent === null || children[0] === undefined
       ? []
@@ -107,8 +107,12 @@ function ranking(owner: PointOwner, query: SearchQuery, limit: number, bm25: Bm2
   };
 }
 
-function hit({ id, score, payload }: Schemas['ScoredPoint']): SearchHit | null {
-  const at = place(payload ?? null);
+function hitPaths({ copiedColumns = [] }: SearchQuery): string[] {
+  return [...HIT_KEYS, ...copiedColumns].map(payloadPath);
+}
+
+function hit({ id, score, payload }: Schemas['ScoredPoint'], query: SearchQuery): SearchHit | null {
+  const at = place(payload ?? null, query);
   const chunkIndex = integer(payload?.chunk_index);
   return at === null || chunkIndex === null
     ? null
@@ -116,7 +120,10 @@ function hit({ id, score, payload }: Schemas['ScoredPoint']): SearchHit | null {
 }
 
 /** @returns where a payload belongs and what it says, or null if it is not one of ours */
-function place(payload: unknown): Pick<ParentHit, 'recordId' | 'tenant' | 'parentIndex' | 'text'> | null {
+function place(
+  payload: unknown,
+  { copiedColumns = [] }: SearchQuery,
+): Omit<ParentHit, 'id' | 'score' | 'children'> | null {
   const values: Payload = record(payload) ?? {};
   const recordId = integer(values.summary_id);
   const parentIndex = integer(values.parent_idx);
@@ -128,6 +135,7 @@ function place(payload: unknown): Pick<ParentHit, 'recordId' | 'tenant' | 'paren
         tenant: typeof member_code === 'string' ? member_code : null,
         parentIndex: Number(parentIndex),
         text,
+        copied: copiedValues(values, copiedColumns),
       };
 }
 

@@ -79,7 +79,7 @@ export const collectionSettings = z.object({
     .default('memos')
     .describe('Alias or collection that the points go to; created if neither exists.'),
   QDRANT_BINARY_QUANTIZATION: z
-    .stringbool({ error: 'expected true or false' })
+    .stringbool({ truthy: ['true'], falsy: ['false'], error: 'expected true or false' })
     .default(false)
     .describe('Whether a new collection keeps binary quantized vectors in memory.'),
   BM25_TOKENIZER: z

@@ -35,13 +35,11 @@ export function strictLimits(
     // What we filter by is indexed before the first point.
     unindexed_filtering_retrieve: false,
     unindexed_filtering_update: false,
-    // Points are counted exactly.
-    search_allow_exact: true,
   };
   const limits: StrictLimit[] = [];
   for (const [name, value] of Object.entries(config)) {
     if (name !== 'enabled' && (typeof value === 'number' || typeof value === 'boolean')) {
-      limits.push({ name, value, needed: needs[name] ?? (typeof value === 'boolean' ? false : 0) });
+      limits.push(judged(name, value, needs[name] ?? (typeof value === 'boolean' ? false : 0)));
     }
   }
   const sparse = config.sparse_config as Schemas['StrictModeSparseConfigOutput'] | null | undefined;
@@ -49,12 +47,12 @@ export function strictLimits(
   if (typeof maxLength === 'number') {
     // A child of the expected mean length has at most so many different words.
     const needed = Math.ceil(spec.bm25.avg_len);
-    limits.push({ name: `sparse_config.${SPARSE}.max_length`, value: maxLength, needed });
+    limits.push(judged(`sparse_config.${SPARSE}.max_length`, maxLength, needed));
   }
-  return limits.sort((a, b) => Number(isTooLow(b)) - Number(isTooLow(a)));
+  return limits.sort((a, b) => Number(b.isTooLow) - Number(a.isTooLow));
 }
 
-/** Whether the product would be refused because of a limit. */
-export function isTooLow({ value, needed }: StrictLimit): boolean {
-  return typeof value === 'number' ? value < Number(needed) : needed === true && !value;
+function judged(name: string, value: number | boolean, needed: number | boolean): StrictLimit {
+  const isTooLow = typeof value === 'number' ? value < Number(needed) : needed === true && !value;
+  return { name, value, needed, isTooLow };
 }

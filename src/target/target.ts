@@ -104,6 +104,8 @@ export interface SearchQuery {
   readonly limit: number;
   /** Only points of this tenant; null: of all. */
   readonly tenant: string | null;
+  /** What hits carry of a record besides its text. @default none */
+  readonly copiedColumns?: readonly string[];
 }
 
 /** A child that was found. */
@@ -116,6 +118,7 @@ export interface SearchHit {
   readonly parentIndex: number;
   readonly chunkIndex: number;
   readonly text: string;
+  readonly copied: Readonly<Record<string, PayloadValue>>;
 }
 
 /** A parent, found by its children. */
@@ -128,6 +131,7 @@ export interface ParentHit {
   readonly tenant: string | null;
   readonly parentIndex: number;
   readonly text: string;
+  readonly copied: Readonly<Record<string, PayloadValue>>;
   /** Best first. */
   readonly children: readonly SearchHit[];
 }
@@ -152,25 +156,38 @@ export interface StrictLimit {
   readonly value: number | boolean;
   /** What the product's requests need of it; 0 or false if they do with any value, or the job alone decides it. */
   readonly needed: number | boolean;
+  /** Whether the product's requests would be refused because of it. */
+  readonly isTooLow: boolean;
 }
 
-/** What Qdrant says of itself and of the collection that a job asks for; nothing is created. */
-export interface TargetExamination {
-  /** E.g. `1.16.2`. */
-  readonly version: string;
-  /** Whether this version is one that the product supports (1.16 or newer). */
-  readonly isSupported: boolean;
+/** The collection that a job asks for, as it is. */
+export interface FoundCollection {
   /** The concrete collection behind the name; null: it would be created. */
   readonly collection: string | null;
   readonly isAlias: boolean;
   /** Each difference between the collection and what the job asks for, a sentence each; empty if there is none. */
   readonly differences: readonly string[];
+  /** Those of them (vectors, model, dimensions) with which vectors of the job's model say nothing there. */
+  readonly vectorDifferences: readonly string[];
+}
+
+/** What Qdrant says of itself and of the collection that a job asks for; nothing is created. */
+export interface TargetExamination extends FoundCollection {
+  /** E.g. `1.16.2`. */
+  readonly version: string;
+  /** Whether this version is one that the product supports (1.16 or newer). */
+  readonly isSupported: boolean;
   /** Payload indexes that the job would add to the collection; empty without one, which is created with them. */
   readonly missingIndexes: readonly string[];
   /** Whether the collection's metadata records model, dimensions and BM25 options. */
   readonly hasOrigin: boolean;
-  /** Points of the source, points of other sources, and points without any (foreign). Zero without a collection. */
-  readonly points: { readonly own: number; readonly others: number; readonly foreign: number };
+  /** Points of the collection, about, as Qdrant keeps count. Zero without a collection. */
+  readonly size: number;
+  /**
+   * Points of the source, points of other sources, and points without any (foreign). Null if they could not be counted
+   * in time, as in a large collection. Zero without a collection.
+   */
+  readonly points: { readonly own: number; readonly others: number; readonly foreign: number } | null;
   /** Whether the key may write; null if Qdrant does not say without a collection. */
   readonly canWrite: boolean | null;
   /** Limits of its strict mode: first those that are too low for the product, then all others that it sets. */
@@ -235,8 +252,11 @@ export interface Target {
     copiedColumns: readonly string[],
     signal: AbortSignal,
   ): Promise<StoredPoint[]>;
+  /** Finds the collection that a job asks for, in two small requests, whatever its size; nothing is created. */
+  find(spec: CollectionSpec, signal: AbortSignal): Promise<FoundCollection>;
   /**
-   * Looks at the server and the collection that a job asks for, and changes nothing.
+   * Looks at the server and the collection that a job asks for, and changes nothing. Points are counted for a few
+   * seconds at most.
    *
    * @param source value of payload `source` of the job's points
    */

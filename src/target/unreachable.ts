@@ -48,7 +48,18 @@ const REASONS: readonly { code: RegExp; fault: FaultCode; advice: string }[] = [
 export function unreachableFault(error: Error): Fault | null {
   const reason = reasonOf(error);
   const entry = reason === null ? undefined : REASONS.find(({ code }) => code.test(reason));
-  return entry === undefined ? null : new Fault(entry.fault, `${reason}: ${entry.advice}`, { cause: error });
+  return entry === undefined
+    ? null
+    : new Fault(entry.fault, `${reason}${placeOf(error)}: ${entry.advice}`, { cause: error });
+}
+
+/** ` at host:port` of a connection that did not come about, as the system's own message has it. */
+function placeOf({ cause }: Error): string {
+  // A name with several addresses has an error for each, and a message for none.
+  const first: unknown = cause instanceof AggregateError ? cause.errors[0] : cause;
+  const message = first instanceof Error ? first.message : '';
+  const [, place] = /^(?:connect|getaddrinfo) E[A-Z_]+ ([\w.:-]+)$/u.exec(message) ?? [];
+  return place === undefined ? '' : ` at ${place}`;
 }
 
 function reasonOf(error: Error): string | null {

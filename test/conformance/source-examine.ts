@@ -50,6 +50,8 @@ export const EXAMINE_CHECKS: readonly SourceCheck[] = [
       assert.match(found.server, /^(?:MySQL|MariaDB) \d+\.\d+/u);
       assert.equal(found.isSupported, true);
       assert.equal(found.isEncrypted, bench.settings.MYSQL_TLS !== 'disabled');
+      assert.equal(found.isLocal, /^(?:localhost|127\.0\.0\.1)$/.test(bench.settings.MYSQL_HOST));
+      assert.equal(found.rowsPerSecond, bench.settings.MYSQL_ROWS_PER_SECOND ?? null);
       assert.equal(found.canWrite, true, 'the account has just made a table');
       assert.equal(found.relation, 'table');
       assert.deepEqual(

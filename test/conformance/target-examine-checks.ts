@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { definition, INDEXES } from '../../src/target/collection-schema.ts';
-import { isTooLow } from '../../src/target/strict-mode.ts';
 import { creations, family, parent, scanAll, settled, signal, write } from './target-bench.ts';
 import type { TargetChecks } from './target-suite.ts';
 
@@ -20,8 +19,10 @@ export const examineChecks: TargetChecks = {
       collection: null,
       isAlias: false,
       differences: [],
+      vectorDifferences: [],
       missingIndexes: [],
       hasOrigin: false,
+      size: 0,
       points: { own: 0, others: 0, foreign: 0 },
       canWrite: true,
       limits: [],
@@ -52,8 +53,12 @@ export const examineChecks: TargetChecks = {
     assert.equal(found.collection, collection);
     assert.ok(found.isAlias && found.hasOrigin && found.canWrite === true);
     assert.deepEqual([found.differences, found.missingIndexes], [[], []]);
-    assert.deepEqual(found.limits.filter(isTooLow), []);
+    assert.deepEqual(
+      found.limits.filter(({ isTooLow }) => isTooLow),
+      [],
+    );
     assert.deepEqual(found.points, { own: 2, others: 3, foreign: 1 });
+    assert.equal(found.size, 6);
   },
 
   'examine: names each difference of a plain collection, and the indexes that it lacks': async ({
@@ -83,6 +88,40 @@ export const examineChecks: TargetChecks = {
         .sort(),
     );
     assert.deepEqual(found.points, { own: 0, others: 0, foreign: 1 });
+  },
+
+  'find: says of the collection what examine says': async ({ target, raw, newSpec }) => {
+    const absent = newSpec();
+    const behindAlias = newSpec();
+    await target.prepare(behindAlias, signal);
+    const plain = newSpec();
+    await raw.createCollection(plain.name, definition(plain));
+    for (const spec of [absent, behindAlias, { ...behindAlias, model: 'newer' }, plain]) {
+      const found = await target.find(spec, signal);
+      const { collection, isAlias, differences, vectorDifferences } = await target.examine(
+        spec,
+        SOURCE,
+        signal,
+      );
+      assert.deepEqual(found, { collection, isAlias, differences, vectorDifferences });
+    }
+    assert.equal((await target.find(absent, signal)).collection, null);
+    assert.deepEqual((await target.find(plain, signal)).isAlias, false);
+  },
+
+  'find: tells differences of vectors, with which nothing is found, from all others': async ({
+    target,
+    newSpec,
+  }) => {
+    const spec = newSpec();
+    await target.prepare(spec, signal);
+    const others = await target.find({ ...spec, bm25: { ...spec.bm25, k: 2 } }, signal);
+    assert.deepEqual([others.differences.length, others.vectorDifferences], [1, []]);
+    for (const change of [{ model: 'newer' }, { dimensions: 3 }]) {
+      const { differences, vectorDifferences } = await target.find({ ...spec, ...change }, signal);
+      assert.ok(differences.length > 0);
+      assert.deepEqual(vectorDifferences, differences);
+    }
   },
 
   'examine: lists the limits of strict mode, those first that are too low': async ({

@@ -2,7 +2,16 @@ import assert from 'node:assert/strict';
 import type { Schemas } from '@qdrant/js-client-rest';
 import { definition, INDEXES } from '../../src/target/collection-schema.ts';
 import type { CollectionSpec } from '../../src/target/target.ts';
-import { DIMENSIONS, rejectsWith, settled, signal, type TargetBench } from './target-bench.ts';
+import {
+  creations,
+  DIMENSIONS,
+  family,
+  rejectsWith,
+  settled,
+  signal,
+  write,
+  type TargetBench,
+} from './target-bench.ts';
 import type { TargetChecks } from './target-suite.ts';
 
 /** A difference of a collection that exists, and how it is named. */
@@ -204,7 +213,7 @@ export const prepareChecks: TargetChecks = {
     const { collection, notes } = await target.prepare(spec, signal);
     assert.equal(collection, spec.name);
     assert.match(notes.join('\n'), /metadata/);
-    assert.match(notes.join('\n'), /held 1 points before/);
+    assert.match(notes.join('\n'), /held about 1 points before/);
     const info = await raw.getCollection(spec.name);
     assert.deepEqual(indexTypes(info), { ...INDEX_TYPES, likes: 'integer' });
     assert.ok(isTenantIndex(info));
@@ -232,6 +241,27 @@ export const prepareChecks: TargetChecks = {
       field_schema: 'keyword',
     });
     await refuses(bench, spec, /type of payload index summary_id is keyword, expected integer/);
+  },
+
+  'prepare: leaves an index on parent_id that somebody made as keyword, and groups by it': async (bench) => {
+    const spec = bench.newSpec();
+    await bench.raw.createCollection(spec.name, definition(spec));
+    await bench.raw.createPayloadIndex(spec.name, {
+      wait: true,
+      field_name: 'parent_id',
+      field_schema: 'keyword',
+    });
+    const { collection } = await bench.target.prepare(spec, signal);
+    assert.deepEqual(indexTypes(await bench.raw.getCollection(collection)), {
+      ...INDEX_TYPES,
+      parent_id: 'keyword',
+    });
+    const owner = { collection, source: 'crm/memo' };
+    const { parent, child, vector } = family(7n);
+    await write(bench, owner, creations([parent, child], new Map([[child, vector]])));
+    const query = { text: null, vector, limit: 10, tenant: null };
+    const [found] = await bench.target.searchParents(owner, query, signal);
+    assert.equal(found?.id, parent.id);
   },
 
   'prepare: names all differences at once, behind an alias as well': async (bench) => {

@@ -91,7 +91,7 @@ export const searchChecks: TargetChecks = {
     const { id, recordId, tenant, parentIndex, chunkIndex, text } = points[2]!;
     assert.deepEqual(
       { ...best, score: 1 },
-      { id, score: 1, recordId, tenant, parentIndex, chunkIndex, text },
+      { id, score: 1, recordId, tenant, parentIndex, chunkIndex, text, copied: {} },
     );
     assert.ok(Math.abs(best!.score - 1) < 1e-5);
     const scores = hits.map(({ score }) => score);
@@ -112,6 +112,19 @@ export const searchChecks: TargetChecks = {
     // Found by words only, and far from the vector.
     const hits = await find({ text: '预算', vector: vectorOf(1), limit: 2 });
     assert.deepEqual(hits.map(({ id }) => id).sort(), idOf(0, 1).sort());
+  },
+
+  'search: gives the copied columns that are asked for, of children and of parents': async (bench) => {
+    const owner = await bench.newOwner();
+    const copied = { kind: 'memo', 'odd.name': SNOWFLAKE, draft: null };
+    const { parent: father, child } = family(SNOWFLAKE);
+    const points = [father, child].map((point) => ({ ...point, copied, text: TEXTS[3]! }));
+    await write(bench, owner, creations(points));
+    const query = { ...NOTHING, text: 'harbour', copiedColumns: ['odd.name', 'draft'] };
+    const asked = { 'odd.name': SNOWFLAKE, draft: null };
+    assert.deepEqual((await bench.target.search(owner, query, signal))[0]?.copied, asked);
+    const [found] = await bench.target.searchParents(owner, query, signal);
+    assert.deepEqual([found?.copied, found?.children[0]?.copied], [asked, asked]);
   },
 
   'search: keeps to one tenant': async (bench) => {

@@ -180,6 +180,23 @@ describe('Docker, by a stand-in for its program', () => {
     assert.equal(docker.names('volume').length, 1);
   });
 
+  it('is cleared of data that was there before the user gave an address', async () => {
+    await up({ dir, services: ['qdrant'], docker: true });
+    process.env['FERRY_STACK_QDRANT'] = 'http://:key@127.0.0.1:1';
+    try {
+      await up({ dir, services: ['qdrant'], docker: true });
+    } finally {
+      delete process.env['FERRY_STACK_QDRANT'];
+    }
+    assert.equal(stackOf().state().services.qdrant?.resolution.kind, 'address');
+    assert.deepEqual(docker.names('container'), []);
+    await down({ dir });
+    assert.equal(docker.names('volume').length, 1);
+    await down({ dir, purge: true });
+    assert.deepEqual(docker.names('volume'), []);
+    assert.ok(!existsSync(dir));
+  });
+
   it('that is gone is a reason to say so, at `up` and at `down`, and never to begin afresh', async () => {
     await up({ dir, services: ['qdrant'], docker: true });
     await assert.rejects(

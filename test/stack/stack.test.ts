@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -51,6 +59,30 @@ describe('a stack', () => {
     assert.ok(response.ok, `${method} ${path}: ${response.status} ${text}`);
     return JSON.parse(text) as { result: unknown };
   }
+
+  it('lets no secret stand on a command line, which every user of the machine can read', async () => {
+    const state = stack.state();
+    const secrets = Object.values(state.services).flatMap((service) =>
+      [
+        ...Object.values(service.secrets),
+        service.connection['apiKey'],
+        service.connection['password'],
+      ].filter((secret) => secret !== undefined && secret.length > 8),
+    );
+    assert.ok(secrets.length >= 5, String(secrets.length));
+    for (const name of serviceNames) {
+      for (const { pid } of state.services[name]?.processes ?? []) {
+        const commandLine = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+        assert.notEqual(commandLine, '');
+        assert.ok(!secrets.some((secret) => commandLine.includes(secret ?? '')), name);
+      }
+    }
+    // They are asked for all the same.
+    const body = JSON.stringify({ model: 'text-embedding-3-small', input: 'a' });
+    const keyless = { method: 'POST', headers: { 'content-type': 'application/json' }, body };
+    assert.equal((await fetch(`${connection('embeddings')['baseUrl']}/embeddings`, keyless)).status, 401);
+    assert.equal((await fetch(`${connection('qdrant')['url']}/collections`)).status, 401);
+  });
 
   async function withMysql(sql: string): Promise<unknown> {
     const { host, port, user, password, database } = connection('mariadb');

@@ -15,6 +15,7 @@ import type {
   PointPage,
   PointWrite,
   ScanCursor,
+  FoundCollection,
   StoredPoint,
   Target,
   TargetExamination,
@@ -77,6 +78,8 @@ export class MemorySource implements Source {
       server: 'MariaDB 10.11.6',
       isSupported: true,
       isEncrypted: true,
+      isLocal: false,
+      rowsPerSecond: null,
       canWrite: false,
       relation: 'table',
       columns: names.map((name) => ({
@@ -244,6 +247,11 @@ export class MemoryTarget implements Target {
   /** What `examine` says beyond the points; changed by tests. */
   examined: Partial<TargetExamination> = {};
 
+  async find(): Promise<FoundCollection> {
+    const { collection, isAlias, differences, vectorDifferences } = await this.examine();
+    return { collection, isAlias, differences, vectorDifferences };
+  }
+
   async examine(): Promise<TargetExamination> {
     return {
       version: '1.16.2',
@@ -251,8 +259,10 @@ export class MemoryTarget implements Target {
       collection: 'memory',
       isAlias: true,
       differences: [],
+      vectorDifferences: [],
       missingIndexes: [],
       hasOrigin: true,
+      size: this.points.size,
       points: { own: this.points.size, others: 0, foreign: 0 },
       canWrite: true,
       limits: [],

@@ -191,6 +191,18 @@ test('all points of the table are counted, also those that stay', async () => {
   assert.equal(report.children, types.filter((type) => type === 'child').length);
 });
 
+test('a text that another record of the page has already is not paid: the plan says so, and so it is', async () => {
+  const world = new World();
+  const shared = fresh(40);
+  world.source.set(1n, shared);
+  await world.run(false);
+  // The first one's children move on by an insertion, so it is written too, and the second one has them all.
+  world.source.set(1n, `${fresh(8)}\n\n${shared}`);
+  world.source.set(2n, shared);
+  const { inputs, children } = await world.planThenRun(false);
+  assert.ok(inputs < children / 2, `${inputs} of ${children}`);
+});
+
 test('sums of dry runs add every count', async () => {
   const world = new World();
   world.source.set(1n, fresh(20));

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
 import { Fault, type FaultCode } from '../../src/errors.ts';
 import { CHECK_IDS } from '../../src/inquiry/preflight-check.ts';
 import { preflight } from '../../src/inquiry/preflight.ts';
@@ -18,7 +19,7 @@ class World {
   readonly source = new MemorySource(100);
   readonly embedder = new MemoryEmbedder();
   readonly target = new MemoryTarget();
-  ledger: Ledger | null = { examine: async () => undefined } as unknown as Ledger;
+  ledger: Ledger | null = { examine: async () => ({ missingMigrations: [] }) } as unknown as Ledger;
   changes: Partial<JobSpecification> = {};
 
   constructor() {
@@ -78,7 +79,13 @@ const CASES: readonly Case[] = [
   {
     id: 'source.tls',
     status: 'ok',
-    says: /not encrypted.*MYSQL_TLS/,
+    says: /not encrypted, and does not leave the machine/,
+    when: ({ source }) => void (source.examined = { isEncrypted: false, isLocal: true }),
+  },
+  {
+    id: 'source.tls',
+    status: 'warning',
+    says: /not encrypted: others.*MYSQL_TLS=verify/,
     when: ({ source }) => void (source.examined = { isEncrypted: false }),
   },
   { id: 'source.permissions', status: 'ok', says: /may read and not write/, when: () => undefined },
@@ -93,6 +100,12 @@ const CASES: readonly Case[] = [
     status: 'warning',
     says: /may write.*MYSQL_USER/,
     when: ({ source }) => void (source.examined = { canWrite: true }),
+  },
+  {
+    id: 'source.permissions',
+    status: 'ok',
+    says: /may write too, which is fine on this machine/,
+    when: ({ source }) => void (source.examined = { canWrite: true, isLocal: true }),
   },
   {
     id: 'source.permissions',
@@ -411,27 +424,45 @@ const CASES: readonly Case[] = [
     says: /3 points of this source, 2 of other sources and 1 foreign/,
     when: ({ target }) => void (target.examined = { points: { own: 3, others: 2, foreign: 1 } }),
   },
+  {
+    id: 'target.points',
+    status: 'ok',
+    says: /about 81,000,000 points; whose they are could not be counted in time/,
+    when: ({ target }) => void (target.examined = { size: 81_000_000, points: null }),
+  },
+  {
+    id: 'target.origin',
+    status: 'warning',
+    says: /holds 81,000,000 points and does not say/,
+    when: ({ target }) => void (target.examined = { hasOrigin: false, size: 81_000_000, points: null }),
+  },
   { id: 'target.limits', status: 'ok', says: /no limits/, when: () => undefined },
   {
     id: 'target.limits',
     status: 'ok',
     says: /read_rate_limit 600/,
     when: ({ target }) =>
-      void (target.examined = { limits: [{ name: 'read_rate_limit', value: 600, needed: 0 }] }),
+      void (target.examined = {
+        limits: [{ name: 'read_rate_limit', value: 600, needed: 0, isTooLow: false }],
+      }),
   },
   {
     id: 'target.limits',
     status: 'problem',
     says: /max_query_limit to 10; the job needs 1000/,
     when: ({ target }) =>
-      void (target.examined = { limits: [{ name: 'max_query_limit', value: 10, needed: 1_000 }] }),
+      void (target.examined = {
+        limits: [{ name: 'max_query_limit', value: 10, needed: 1_000, isTooLow: true }],
+      }),
   },
   {
     id: 'target.limits',
     status: 'problem',
     says: /search_allow_exact to false/,
     when: ({ target }) =>
-      void (target.examined = { limits: [{ name: 'search_allow_exact', value: false, needed: true }] }),
+      void (target.examined = {
+        limits: [{ name: 'search_allow_exact', value: false, needed: true, isTooLow: true }],
+      }),
   },
   { id: 'target.capacity', status: 'ok', says: /Room enough/, when: () => undefined },
   {
@@ -483,6 +514,15 @@ const CASES: readonly Case[] = [
   },
   { id: 'ledger.configured', status: 'ok', says: /No ledger/, when: (world) => void (world.ledger = null) },
   { id: 'ledger.server', status: 'ok', says: /tables are current/, when: () => undefined },
+  {
+    id: 'ledger.server',
+    status: 'warning',
+    says: /older version; the cost of a job is not written\. Apply 2_cost\.sql of supabase\/migrations/,
+    when: (world) =>
+      void (world.ledger = {
+        examine: async () => ({ missingMigrations: ['2_cost.sql'] }),
+      } as unknown as Ledger),
+  },
   ...(
     [
       ['ledger_unavailable', 'warning', /does not answer.*writes the ledger when it is back/],
@@ -554,8 +594,8 @@ describe('preflight', () => {
     world.target.examined = {
       differences: ['size is 4, expected 3', 'distance is Dot, expected Cosine'],
       limits: [
-        { name: 'max_query_limit', value: 1, needed: 9 },
-        { name: 'upsert_max_batchsize', value: 1, needed: 9 },
+        { name: 'max_query_limit', value: 1, needed: 9, isTooLow: true },
+        { name: 'upsert_max_batchsize', value: 1, needed: 9, isTooLow: true },
       ],
     };
     const problems = (await world.report()).checks.filter(({ status }) => status === 'problem');
@@ -582,6 +622,24 @@ describe('preflight', () => {
     assert.deepEqual([within.length, sampled], [200, 2_000]);
   });
 
+  it('reads fewer contents where MYSQL_ROWS_PER_SECOND is low', async () => {
+    for (const rowsPerSecond of [1, 10, 1_000]) {
+      const world = new World();
+      for (let id = 1n; id <= 2_000n; id++) world.source.set(id, 'x'.repeat(2 ** Number(id % 14n)));
+      world.source.examined = { rowsPerSecond };
+      const page = world.source.page.bind(world.source);
+      let read = 0;
+      world.source.page = async (...args) => {
+        const found = await page(...args);
+        read += found.rows.length;
+        return found;
+      };
+      const { checks } = await world.report();
+      assert.ok(read / rowsPerSecond < 15, `${read} rows at ${rowsPerSecond} a second`);
+      assert.ok(checks.some(({ id }) => id === 'target.capacity'));
+    }
+  });
+
   it('ends at once when it is no longer wanted', async () => {
     const world = new World();
     const stop = new AbortController();
@@ -601,12 +659,37 @@ describe('the table of checks', () => {
     const world = new World();
     world.source.examined = { canWrite: true };
     world.target.examined = { canWrite: false };
-    const text = preflightTable(await world.report());
+    // Coloured where CI is set.
+    const text = stripVTControlCharacters(preflightTable(await world.report()));
     assert.match(text, /^source\n {2}✓ server/u);
     assert.match(text, /! permissions +The account may write.*\n +-> A read-only account/u);
     assert.match(text, /✗ permissions +The key may not write/u);
     assert.match(text, /sizes of 20 contents\n +16 B to 32 B +20 +#{40}\n/u);
-    assert.match(text, /\d+ checks: \d+ fine, 1 warning, 1 problem$/u);
+    assert.match(
+      text,
+      /\d+ checks: \d+ fine, 1 warning, 1 problem\n1 problem: target\.permissions; mend this first\.$/u,
+    );
+  });
+
+  it('says an advice once, after the last check that has it, and names every problem at the end', () => {
+    const advice = 'Name another collection.';
+    const differing = ['size', 'distance'].map((message) => ({
+      id: 'target.schema',
+      status: 'problem' as const,
+      message,
+      advice,
+    }));
+    const columns = { ...differing[0]!, id: 'source.columns', message: 'none' };
+    const checks = [columns, ...differing];
+    const text = stripVTControlCharacters(preflightTable({ checks, sizes: [], sampled: 0 }));
+    assert.equal(text.split(advice).length - 1, 2);
+    assert.match(text, /✗ schema +size\n +✗ schema +distance\n +-> Name another/u);
+    assert.match(text, /\n3 problems: source\.columns, target\.schema; mend these first\.$/u);
+    assert.deepEqual(findingLines(checks).map(stripVTControlCharacters), [
+      `✗ source.columns: none ${advice}`,
+      '✗ target.schema: size',
+      `✗ target.schema: distance ${advice}`,
+    ]);
   });
 
   it('has a row in docs/preflight.md for each check, in order, and no other', () => {

@@ -59,6 +59,20 @@ describe('explainSourceError', () => {
     assert.equal(codeOf({ code, message: 'read ECONNRESET' }), 'source_unavailable');
   });
 
+  it('names host and port of a connection that is refused, and nothing else of its message', () => {
+    const refused = { code: 'ECONNREFUSED', message: 'connect ECONNREFUSED 10.0.0.7:3306' };
+    assert.match(
+      (explainSourceError(driverError(refused)) as Fault).message,
+      /\(ECONNREFUSED at 10\.0\.0\.7:3306\)$/u,
+    );
+    const several = Object.assign(new AggregateError([new Error('connect ECONNREFUSED ::1:3306')], ''), {
+      code: 'ECONNREFUSED',
+    });
+    assert.match((explainSourceError(several) as Fault).message, /at ::1:3306\)$/u);
+    const other = { code: 'ER_ACCESS_DENIED_ERROR', message: "Access denied for user 'canary'" };
+    assert.doesNotMatch((explainSourceError(driverError(other)) as Fault).message, /canary/u);
+  });
+
   it('names what is missing, but never quotes what a row may hold', () => {
     const missing = explainSourceError(
       driverError({

@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Schemas } from '@qdrant/js-client-rest';
 import { DEFAULT_BM25 } from '../../src/target/settings.ts';
-import { isTooLow, strictLimits } from '../../src/target/strict-mode.ts';
+import type { StrictLimit } from '../../src/target/target.ts';
+import { strictLimits } from '../../src/target/strict-mode.ts';
 
 const SPEC = { name: 'memos', model: 'm', dimensions: 4, bm25: DEFAULT_BM25, binaryQuantization: false };
+
+const tooLowOf = ({ isTooLow }: StrictLimit): boolean => isTooLow;
 
 function limits(strict_mode_config: Schemas['StrictModeConfigOutput'] | undefined, points = 10) {
   const info = {
@@ -31,17 +34,17 @@ describe('limits of strict mode', () => {
   ];
   for (const [name, enough, tooLow] of cases) {
     it(`${name} has to be ${enough}`, () => {
-      assert.deepEqual(limits({ enabled: true, [name]: enough }).map(isTooLow), [false]);
-      assert.deepEqual(limits({ enabled: true, [name]: tooLow }), [{ name, value: tooLow, needed: enough }]);
-      assert.deepEqual(limits({ enabled: true, [name]: tooLow }).map(isTooLow), [true]);
+      assert.deepEqual(limits({ enabled: true, [name]: enough }).map(tooLowOf), [false]);
+      assert.deepEqual(limits({ enabled: true, [name]: tooLow }), [
+        { name, value: tooLow, needed: enough, isTooLow: true },
+      ]);
     });
   }
 
-  it('need exact counts, and no filters without an index', () => {
-    assert.deepEqual(limits({ enabled: true, search_allow_exact: false }).map(isTooLow), [true]);
-    assert.deepEqual(limits({ enabled: true, search_allow_exact: true }).map(isTooLow), [false]);
+  it('need neither exact counts nor filters without an index', () => {
+    assert.deepEqual(limits({ enabled: true, search_allow_exact: false }).map(tooLowOf), [false]);
     const unindexed = { unindexed_filtering_retrieve: false, unindexed_filtering_update: false };
-    assert.deepEqual(limits({ enabled: true, ...unindexed }).map(isTooLow), [false, false]);
+    assert.deepEqual(limits({ enabled: true, ...unindexed }).map(tooLowOf), [false, false]);
   });
 
   it('show those that only slow down or that the product never meets', () => {
@@ -54,16 +57,16 @@ describe('limits of strict mode', () => {
     };
     const found = limits({ enabled: true, ...others });
     assert.deepEqual(Object.fromEntries(found.map(({ name, value }) => [name, value])), others);
-    assert.ok(!found.some(isTooLow));
+    assert.ok(!found.some(tooLowOf));
   });
 
   it('leave room for the words of a child', () => {
     const sparse = (max_length: number) =>
       limits({ enabled: true, sparse_config: { 'child-sparse': { max_length }, other: { max_length: 1 } } });
     assert.deepEqual(sparse(127), [
-      { name: 'sparse_config.child-sparse.max_length', value: 127, needed: 128 },
+      { name: 'sparse_config.child-sparse.max_length', value: 127, needed: 128, isTooLow: true },
     ]);
-    assert.ok(!sparse(128).some(isTooLow));
+    assert.ok(!sparse(128).some(tooLowOf));
   });
 
   it('come with those first that are too low', () => {

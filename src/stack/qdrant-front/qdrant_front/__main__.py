@@ -1,5 +1,8 @@
 """`python -m qdrant_front --host 127.0.0.1 --port 6333 --data DIR [--api-key KEY [--read-only-api-key KEY]]`
 
+The keys are better given as a real server takes them, in QDRANT__SERVICE__API_KEY and QDRANT__SERVICE__READ_ONLY_API_KEY:
+every user of the machine can read a command line.
+
 Prints one line with its address when it serves; port 0 takes a free port. SIGTERM and SIGINT finish the requests under
 way, flush and leave with status 0.
 """
@@ -46,8 +49,9 @@ def _arguments():
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=6333, help="0 takes a free port")
     parser.add_argument("--data", required=True, metavar="DIR")
-    parser.add_argument("--api-key", metavar="KEY", help="refuse requests without this key")
-    parser.add_argument("--read-only-api-key", metavar="KEY", help="a second key, which may not write")
+    key, read_only_key = (os.environ.get(f"QDRANT__SERVICE__{name}API_KEY") for name in ("", "READ_ONLY_"))
+    parser.add_argument("--api-key", metavar="KEY", default=key, help="refuse requests without this key")
+    parser.add_argument("--read-only-api-key", metavar="KEY", default=read_only_key, help="a second key, only to read")
     return parser.parse_args()
 
 
