@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pace } from '../src/cli/eta.ts';
 import { LiveLine } from '../src/cli/live-line.ts';
-import { progressLine } from '../src/cli/render.ts';
+import { progressLine } from '../src/cli/progress-line.ts';
 import { snapshotMigration, type Snapshot } from '../src/client/snapshot.ts';
 import { tell } from './output.ts';
 import type { Place } from './place.ts';
@@ -45,7 +45,7 @@ export async function follow(
       live.end();
       throw new Error(progressLine(snapshot, pace));
     }
-    if (live.isLive) live.show(`   ${progressLine(snapshot, pace)}`);
+    if (live.isLive) live.show(`   ${progressLine(snapshot, pace, live.columns - 3)}`);
     else if (Date.now() - printedAt >= PLAIN_INTERVAL_MS) {
       printedAt = Date.now();
       tell(progressLine(snapshot, pace));

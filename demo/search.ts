@@ -1,4 +1,4 @@
-import { excerpt } from '../src/cli/columns.ts';
+import { excerpt } from '../src/cli/terminal-width.ts';
 import { jobSpecification } from '../src/config.ts';
 import { createServices } from '../src/services.ts';
 import type { CorpusRow } from './corpus.ts';

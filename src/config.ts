@@ -9,13 +9,13 @@ import { embeddingSettings } from './embedding/settings.ts';
 import { InputError } from './errors.ts';
 import type { JobSpecification } from './job/specification.ts';
 import { ledgerSettings } from './ledger/settings.ts';
-import { attempt, checkAll, SettingsError } from './setting-problems.ts';
+import { checkAll, collect, lacksSettings, SettingsError } from './setting-problems.ts';
 import { clientSettings, jobSettings, workerSettings } from './settings.ts';
 import { sourceSettings } from './source/settings.ts';
 import { sourceName, tableSettings, tableSpec } from './source/table-settings.ts';
 import { StackProblem } from './stack/problem.ts';
 import { isAlive } from './stack/process-table.ts';
-import { environment as stackEnvironment } from './stack/stack-environment.ts';
+import { environment as stackEnvironment, type StackEnvironment } from './stack/stack-environment.ts';
 import { readState, stackDir } from './stack/state.ts';
 import { bm25Options, collectionSettings, targetSettings } from './target/settings.ts';
 
@@ -42,6 +42,18 @@ const OTHER_NAMES = [
   'TEMPORAL_TLS_SERVER_NAME',
   'FERRY_STACK_DIR',
 ];
+
+/**
+ * What the local stack says of its own servers, and what would lead elsewhere: addresses, logins, TLS, whom to bill.
+ * Nothing of another place may mix with the stack: no key, certificate or ledger of production. MYSQL_DATABASE is not
+ * one of them: a stack that has a database overrides it, and jobs need it also where it has none.
+ */
+const STACK_SUPPLIES = new Set<string>([
+  ...['MYSQL_HOST', 'MYSQL_PORT', 'MYSQL_USER', 'MYSQL_PASSWORD', 'MYSQL_TLS', 'MYSQL_CA'],
+  ...['QDRANT_URL', 'QDRANT_API_KEY'],
+  ...['OPENAI_API_KEY', 'OPENAI_BASE_URL', 'OPENAI_ORG_ID', 'OPENAI_PROJECT_ID'],
+  ...Object.keys(ledgerSettings.shape),
+]);
 
 const serviceSettings = z.object({
   ...sourceSettings.shape,
@@ -80,14 +92,16 @@ export interface Environment {
   readonly warnings: readonly string[];
   /** Whether the servers are those of the local stack. */
   readonly isStack: boolean;
+  /** Whether Temporal is the local stack's while the other servers are not. @default false */
+  readonly isTemporalOfStack?: boolean;
 }
 
 /** Where a client of Temporal connects to. */
 export type TemporalConfig = Required<ClientConnectConfig>;
 
 /**
- * Collects the raw values: environment before ./.env. Where neither says where to work, or with `useStack`, the
- * servers are those of the running local stack. An empty value counts as unset.
+ * Collects the raw values: environment before ./.env. Where neither says where to work, or with `useStack`, addresses
+ * and secrets are those of the running local stack, and all else is as it is set. An empty value counts as unset.
  *
  * @throws InputError if ./.env cannot be read, or `useStack` is set and no stack is running
  */
@@ -107,10 +121,8 @@ export function readEnvironment(options: { useStack?: boolean } = {}): Environme
     }
     return { values, warnings, isStack: false };
   }
-  // Nothing of another place may mix with the stack: no key, TLS or ledger of production.
-  const places = new Set([...Object.keys(serviceSettings.shape), ...Object.keys(ledgerSettings.shape)]);
   const kept = Object.entries(values).filter(
-    ([name]) => name in specificationSettings.shape || !(places.has(name) || name.startsWith('TEMPORAL_')),
+    ([name]) => !STACK_SUPPLIES.has(name) && !name.startsWith('TEMPORAL_'),
   );
   return { values: { ...Object.fromEntries(kept), ...stack }, warnings, isStack: true };
 }
@@ -119,8 +131,8 @@ export function readEnvironment(options: { useStack?: boolean } = {}): Environme
 export function serviceConfig(
   environment: Environment,
 ): z.infer<typeof serviceSettings> & z.infer<typeof ledgerSettings> {
-  const services = attempt(() => parse(serviceSettings, environment.values));
-  const ledger = attempt(() => ledgerConfig(environment));
+  const services = collect(() => parse(serviceSettings, environment.values));
+  const ledger = collect(() => ledgerConfig(environment));
   if (services instanceof InputError || ledger instanceof InputError) {
     const problems = [services, ledger].flatMap((part) => (part instanceof InputError ? part.problems : []));
     throw new SettingsError(problems);
@@ -137,14 +149,35 @@ export function checkWorker(environment: Environment): void {
   ]);
 }
 
-/** All that a command about a job needs, at once. @param specify what the command makes of the settings */
+/**
+ * All that a command about a job needs, at once. A machine that only starts jobs needs no servers but Temporal; where
+ * that is not set either, whoever begins is told all that is missing, and not of one half after the other.
+ *
+ * @param specify what the command makes of the settings
+ */
 export function checkJob(environment: Environment, specify: (environment: Environment) => unknown): void {
-  checkAll([() => specify(environment), () => temporalConfig(environment)]);
+  const checks = [() => specify(environment), () => temporalConfig(environment)];
+  const isBeginning = environment.values['TEMPORAL_ADDRESS'] === undefined && lacksSettings(checks);
+  checkAll(isBeginning ? [...checks, () => checkWorker(environment)] : checks);
 }
 
-/** All that a job and its worker in one process need, at once. @param specify as {@link checkJob} */
-export function checkRun(environment: Environment, specify: (environment: Environment) => unknown): void {
-  checkAll([() => checkJob(environment, specify), () => checkWorker(environment)]);
+/** All that a command about a job needs without Temporal, at once. @param specify as {@link checkJob} */
+export function checkLocal(environment: Environment, specify: (environment: Environment) => unknown): void {
+  checkAll([() => specify(environment), () => serviceConfig(environment)]);
+}
+
+/**
+ * All that a job and its worker in one process need, at once.
+ *
+ * @param specify as {@link checkJob}
+ * @param consent throws InputError if nobody has agreed, or could be asked
+ */
+export function checkRun(
+  environment: Environment,
+  specify: (environment: Environment) => unknown,
+  consent: () => void,
+): void {
+  checkAll([() => checkJob(environment, specify), () => checkWorker(environment), consent]);
 }
 
 /** How a worker process behaves. */
@@ -162,14 +195,14 @@ export function ledgerConfig({ values }: Environment): z.infer<typeof ledgerSett
  *
  * @throws InputError naming every variable that is malformed
  */
-export function temporalConfig({ values, isStack }: Environment): TemporalConfig {
+export function temporalConfig({ values, isStack, isTemporalOfStack = false }: Environment): TemporalConfig {
   const problems = temporalProblems(values);
   if (problems.length > 0) throw new SettingsError(problems);
   try {
     const { connectionOptions, namespace } = loadClientConnectConfig({
       overrideEnvVars: { ...values },
       // A profile with TLS or a key for another server would be merged into the connection to the stack.
-      disableFile: isStack,
+      disableFile: isStack || isTemporalOfStack,
     });
     return { connectionOptions, namespace: namespace ?? 'default' };
   } catch (error) {
@@ -327,6 +360,25 @@ function settingsFile(): Record<string, string | undefined> {
       `${file}: expected a readable file of settings (${code}); correct it, or remove it and set the environment.`,
     ]);
   }
+}
+
+/** What every command but `ferry run` does where no Temporal is named: it uses the local stack's if that runs. */
+export function withRunningTemporal(environment: Environment): Environment {
+  if (temporalConfig(environment).connectionOptions.address !== undefined) return environment;
+  const state = knownStack();
+  const isRunning = state?.services.temporal?.processes.every(isAlive) ?? false;
+  return state !== undefined && isRunning
+    ? withTemporalOf(environment, stackEnvironment(state))
+    : environment;
+}
+
+/** The settings with a stack's Temporal. @param stack what the stack would have in the environment */
+export function withTemporalOf(environment: Environment, stack: StackEnvironment): Environment {
+  // No key, certificate or profile for another server may be sent to it.
+  const isTemporal = ([name]: [string, unknown]): boolean => name.startsWith('TEMPORAL_');
+  const own = Object.entries(environment.values).filter((entry) => !isTemporal(entry));
+  const values = Object.fromEntries([...own, ...Object.entries(stack).filter(isTemporal)]);
+  return { ...environment, values, isTemporalOfStack: true };
 }
 
 /** What the local stack would have in the environment, or undefined unless all of it is running. */

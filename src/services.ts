@@ -1,7 +1,7 @@
-import type { ActivityServices } from './activities/index.ts';
 import { serviceConfig, type Environment } from './config.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import type { LedgerSettings } from './ledger/settings.ts';
+import type { InquiryServices } from './inquiry/services.ts';
 import { createOpenAiEmbedder } from './embedding/openai.ts';
 import { priceOf } from './embedding/price.ts';
 import { createSupabaseLedger } from './ledger/supabase.ts';
@@ -9,7 +9,7 @@ import { createMySqlSource } from './source/mysql.ts';
 import { createQdrantTarget } from './target/qdrant.ts';
 
 /** The adapters, ready for work; nothing is connected before the first call. */
-export interface Services extends ActivityServices {
+export interface Services extends InquiryServices {
   close(): Promise<void>;
 }
 

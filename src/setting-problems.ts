@@ -25,7 +25,7 @@ export class SettingsError extends InputError {
 }
 
 /** The result, or its problems as a value, so that those of several parts are reported at once. */
-export function attempt<T>(read: () => T): T | InputError {
+export function collect<T>(read: () => T): T | InputError {
   try {
     return read();
   } catch (error) {
@@ -37,9 +37,20 @@ export function attempt<T>(read: () => T): T | InputError {
 /** Makes every check. @throws SettingsError with the problems of all of them, each once */
 export function checkAll(checks: readonly (() => unknown)[]): void {
   const found = checks
-    .map(attempt)
+    .map(collect)
     .flatMap((result) => (result instanceof InputError ? result.problems : []));
   if (found.length > 0) throw new SettingsError([...new Set(found)]);
+}
+
+/** Whether one of these checks finds a setting missing, not only malformed. */
+export function lacksSettings(checks: readonly (() => unknown)[]): boolean {
+  return checks
+    .map(collect)
+    .some((result) => result instanceof InputError && result.problems.some(isMissing));
+}
+
+function isMissing(problem: string): boolean {
+  return problem.includes(': is not set; ');
 }
 
 function grouped(problems: readonly string[]): string[] {
@@ -53,7 +64,7 @@ function grouped(problems: readonly string[]): string[] {
 
 /** For what is missing; a malformed value explains itself. */
 function advice(problems: readonly string[]): string[] {
-  if (!problems.some((problem) => problem.includes(': is not set; '))) return [];
+  if (!problems.some(isMissing)) return [];
   const file = resolve('.env');
   if (existsSync(file)) {
     return [

@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createActivities, createLedgerActivities } from './activities/index.ts';
 import { readEnvironment, temporalConfig, workerConfig, type Environment } from './config.ts';
 import { InputError } from './errors.ts';
@@ -25,14 +25,18 @@ export interface OpenWorker {
 /**
  * Makes a worker: its connection and adapters, and the process's logger and metrics, so once a process.
  *
- * @throws InputError if settings are missing or malformed
+ * @throws InputError if settings are missing or malformed, or the metrics cannot be served
  */
 export async function openWorker(environment: Environment): Promise<OpenWorker> {
   const settings = workerConfig(environment);
   const { connectionOptions, namespace } = temporalConfig(environment);
   const identity = `${process.pid}@${hostname()}`;
   const services = createServices(environment, identity);
-  installRuntime(settings);
+  try {
+    installRuntime(settings);
+  } catch (error) {
+    throw metricsProblem(error) ?? error;
+  }
   const connection = await NativeConnection.connect(connectionOptions);
   const close = async (): Promise<void> => {
     await connection.close();
@@ -48,6 +52,8 @@ export async function openWorker(environment: Environment): Promise<OpenWorker> 
     // After a kill, workflows that the dead worker had in memory go to another one this soon.
     stickyQueueScheduleToStartTimeout: '2s',
   } as const;
+  const { logger } = Runtime.instance();
+  const slots = settings.WORKER_SLOTS === 1 ? '1 slot' : `${settings.WORKER_SLOTS} slots`;
   try {
     const workers = [
       await Worker.create({
@@ -61,13 +67,26 @@ export async function openWorker(environment: Environment): Promise<OpenWorker> 
       ...(await ledgerWorker(shared, services)),
     ];
     return {
-      run: () => runTogether(workers).finally(close),
+      run: () => {
+        const ended = runTogether(workers);
+        logger.info(`Worker ready: polls ${TASK_QUEUE} in namespace ${namespace}, ${slots}`);
+        return ended.finally(close);
+      },
       shutdown: () => shutDown(workers),
     };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** The SDK says what is wrong with the address, but not which setting it is. */
+function metricsProblem(error: unknown): InputError | null {
+  const message = error instanceof Error ? error.message : '';
+  if (!/metrics ?exporter|prometheus/iu.test(message)) return null;
+  return new InputError([
+    `WORKER_METRICS_ADDRESS: expected an IP address and a free port such as 127.0.0.1:9464; the metrics cannot be served there (${message}).`,
+  ]);
 }
 
 /** Runs a worker process until SIGINT or SIGTERM. @throws InputError as {@link openWorker} */

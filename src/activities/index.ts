@@ -1,14 +1,11 @@
 import type { Activities } from '../job/job.ts';
 import type { Inquiries } from '../job/inquiry.ts';
-import type { InquiryServices } from '../inquiry/inquiries.ts';
+import type { InquiryServices } from '../inquiry/services.ts';
 import { createInquiryActivities } from './inquiries.ts';
 import { mirrorLedger } from './mirror-ledger.ts';
 import { planBatches, planPartitions } from './plan.ts';
 import { prepareTarget } from './prepare-target.ts';
 import { reconcileBatch } from './reconcile-batch.ts';
-
-/** What activities work with. */
-export type ActivityServices = InquiryServices;
 
 /**
  * The activities of the task queue `vector-ferry`.
@@ -16,7 +13,7 @@ export type ActivityServices = InquiryServices;
  * @param identity of the worker, shown in outcomes
  */
 export function createActivities(
-  services: ActivityServices,
+  services: InquiryServices,
   identity: string,
 ): Omit<Activities, 'mirrorLedger'> & Inquiries {
   return {
@@ -32,7 +29,7 @@ export function createActivities(
 export function createLedgerActivities({
   ledger,
   source,
-}: ActivityServices): Pick<Activities, 'mirrorLedger'> {
+}: InquiryServices): Pick<Activities, 'mirrorLedger'> {
   return {
     mirrorLedger: async (input) => {
       if (ledger !== null) await mirrorLedger(ledger, source, input);

@@ -1,6 +1,7 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import { InputError } from '../errors.ts';
-import { createInquiries, type InquiryServices } from '../inquiry/inquiries.ts';
+import { createInquiries } from '../inquiry/inquiries.ts';
+import type { InquiryServices } from '../inquiry/services.ts';
 import { asReported, INQUIRY_PATIENCE_MS } from '../inquiry/patience.ts';
 import type { Inquiries } from '../job/inquiry.ts';
 import type { JobSpecification } from '../job/specification.ts';

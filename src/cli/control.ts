@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { Command } from 'commander';
 import { cancelMigration, pauseMigration, resumeMigration } from '../client/control.ts';
+import { jobArgument } from './job-argument.ts';
 import { withSession, type CommonFlags } from './session.ts';
 
 /** `ferry pause` */
@@ -9,7 +10,7 @@ export function pauseCommand(): Command {
     'pause',
     'start no further batch; batches in hand end normally',
     pauseMigration,
-    (name) => `${name} pauses; go on with \`ferry resume ${name}\`.`,
+    (name) => `${name} pauses; go on with \`ferry resume ${jobArgument(name)}\`.`,
   );
 }
 

@@ -1,11 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ServiceError, type Client } from '@temporalio/client';
+import { cancellable } from '../client/cancellable.ts';
 import { snapshotMigration, type Snapshot } from '../client/snapshot.ts';
 import { Pace } from './eta.ts';
+import { jobArgument } from './job-argument.ts';
+import type { LedgerPatience } from './ledger-patience.ts';
 import { LiveLine } from './live-line.ts';
-import { pauseLines, progressLine, summary } from './render.ts';
+import { progressLine } from './progress-line.ts';
+import { pauseLines, summary } from './render.ts';
 
 const INTERVAL_MS = 1_000;
+/** Of one look at the job; workers answer within three seconds each time they are asked. */
+const LOOK_MS = 20_000;
 /** Without a terminal a line every so often is enough. */
 const PLAIN_INTERVAL_MS = 10_000;
 
@@ -23,7 +29,7 @@ export async function follow(client: Client, name: string, options: { json?: boo
     const snapshot = await followUntil(client, name, { ...options, signal: detach.signal });
     if (snapshot !== null) return exitCode(snapshot);
     console.error(
-      `Detached; ${name} goes on. \`ferry watch ${name}\` follows it, \`ferry cancel ${name}\` ends it.`,
+      `Detached; ${name} goes on. \`ferry watch ${jobArgument(name)}\` follows it, \`ferry cancel ${jobArgument(name)}\` ends it.`,
     );
     return 0;
   } finally {
@@ -38,6 +44,8 @@ export interface FollowOptions {
   readonly signal: AbortSignal;
   /** Also returns when the job has paused because of a fault. @default false */
   readonly untilHalt?: boolean;
+  /** Waits for the ledger's last reports too, but no longer than this. @default does not wait for them */
+  readonly ledgerPatience?: LedgerPatience;
 }
 
 /**
@@ -49,7 +57,7 @@ export interface FollowOptions {
 export async function followUntil(
   client: Client,
   name: string,
-  { json = false, signal, untilHalt = false }: FollowOptions,
+  { json = false, signal, untilHalt = false, ledgerPatience }: FollowOptions,
 ): Promise<Snapshot | null> {
   const live = new LiveLine(!json);
   const pace = new Pace();
@@ -64,22 +72,26 @@ export async function followUntil(
   let pauseSaid: string | null = null;
   while (!signal.aborted) {
     const snapshot = await orNoAnswer(() =>
-      cancelledBy(signal, client, () => snapshotMigration(client, name)),
+      cancellable(client, signal, LOOK_MS, () => snapshotMigration(client, name)),
     );
     if (signal.aborted) break;
     if (snapshot !== null) {
       if (snapshot.totals !== null) pace.add(Date.now(), snapshot.totals.records);
       // What is still open may only wait for the ledger.
-      if (!snapshot.isOpen || snapshot.phase === 'ended' || (untilHalt && isHalted(snapshot))) {
+      const isEnough = ledgerPatience?.isOverAt(Date.now(), snapshot) ?? snapshot.phase === 'ended';
+      if (!snapshot.isOpen || isEnough || (untilHalt && isHalted(snapshot))) {
         live.clear();
         console.log(json ? JSON.stringify(snapshot) : summary(snapshot));
         return snapshot;
       }
-      const paused = snapshot.status === 'paused' ? pauseLines(snapshot).join('\n  to go on: ') : null;
+      const paused =
+        snapshot.status === 'paused' && !snapshot.isCancelRequested
+          ? pauseLines(snapshot).join('\n  to go on: ')
+          : null;
       // A change is shown at once.
       if (paused !== pauseSaid) printedAt = 0;
       if (json) say(JSON.stringify(snapshot));
-      else if (paused === null) say(progressLine(snapshot, pace));
+      else if (paused === null) say(progressLine(snapshot, pace, live.columns));
       else {
         if (paused !== pauseSaid) {
           live.clear();
@@ -100,22 +112,6 @@ export function isHalted({ status, pauseReason }: Snapshot): boolean {
   return status === 'paused' && pauseReason !== null && pauseReason !== 'requested';
 }
 
-/**
- * Ctrl-C does not wait for answers: calls on their way are cancelled. None is left behind, since the SDK would repeat it
- * on a connection that is closed by then.
- */
-async function cancelledBy<T>(signal: AbortSignal, client: Client, ask: () => Promise<T>): Promise<T> {
-  // The SDK never removes its listeners, so each round has a signal of its own.
-  const round = new AbortController();
-  const onAbort = (): void => round.abort();
-  signal.addEventListener('abort', onAbort);
-  try {
-    return await client.withAbortSignal(round.signal, ask);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
-}
-
 /** A restart of Temporal says nothing about the job: null instead of an error. */
 async function orNoAnswer<T>(ask: () => Promise<T>): Promise<T | null> {
   try {
@@ -126,8 +122,10 @@ async function orNoAnswer<T>(ask: () => Promise<T>): Promise<T | null> {
   }
 }
 
-/** Exit code of a job that has ended. */
-export function exitCode({ status, totals }: Snapshot): number {
+/** Exit code of a job that has ended, or that is open for its ledger alone. */
+export function exitCode({ status, totals, isOpen }: Snapshot): number {
   if (status === 'cancelled' || status === 'terminated') return 3;
-  return status === 'completed' && totals?.failed === 0 ? 0 : 1;
+  const isSettled = status === 'completed' || (isOpen && (status === 'running' || status === 'paused'));
+  const lost = totals === null ? 1 : totals.failed + totals.failedBatches + totals.cancelledBatches;
+  return isSettled && lost === 0 ? 0 : 1;
 }

@@ -3,7 +3,8 @@ import pc from 'picocolors';
 import { connectTemporal } from '../client/connect.ts';
 import { inquireLocally } from '../client/inquire-locally.ts';
 import { inquireOnWorker, type Answer, type Question } from '../client/inquire.ts';
-import { checkJob, defaultJobName, temporalConfig, type Environment } from '../config.ts';
+import { interrupted } from '../client/inquiry-error.ts';
+import { checkJob, checkLocal, defaultJobName, temporalConfig, type Environment } from '../config.ts';
 import type { Inquiry } from '../job/inquiry.ts';
 import { openInterruption } from './interruption.ts';
 import { announcedEnvironment, type CommonFlags } from './session.ts';
@@ -37,24 +38,35 @@ export async function runInquiry<Name extends Inquiry>(
   question: (environment: Environment) => Question<Name>,
 ): Promise<{ answer: Answer<Name>; environment: Environment }> {
   const environment = announcedEnvironment(flags, (read) => {
-    if (flags.local === true) question(read);
+    if (flags.local === true) checkLocal(read, question);
     else checkJob(read, question);
   });
   const asked = question(environment);
-  // Not only Ctrl-C: an answer with content that nobody fetches would stay in Temporal.
-  const interruption = openInterruption();
-  const asking = { signal: interruption.signal, onWait: sayWait };
-  try {
-    if (flags.local === true) {
-      return { answer: await inquireLocally(environment, inquiry, asked, asking), environment };
-    }
+  const answer = await interruptibly(async (signal) => {
+    const asking = { signal, onWait: sayWait };
+    if (flags.local === true) return inquireLocally(environment, inquiry, asked, asking);
     const { client, close } = await connectTemporal(temporalConfig(environment));
     try {
-      const name = defaultJobName(environment);
-      return { answer: await inquireOnWorker(client, inquiry, name, asked, asking), environment };
+      return await inquireOnWorker(client, inquiry, defaultJobName(environment), asked, asking);
     } finally {
       await close();
     }
+  });
+  return { answer, environment };
+}
+
+/**
+ * Asks until Ctrl-C, a signal or the end of whoever reads: an answer with content that nobody fetches would stay in
+ * Temporal, and a workflow that nobody waits for would stay open.
+ *
+ * @throws InquiryError with the exit code of the interruption, if there was one
+ */
+export async function interruptibly<T>(ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const interruption = openInterruption();
+  try {
+    return await ask(interruption.signal);
+  } catch (error) {
+    throw interruption.signal.aborted ? interrupted(interruption.exitCode) : error;
   } finally {
     interruption.close();
   }

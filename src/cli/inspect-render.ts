@@ -3,7 +3,8 @@ import type { RecordPlace } from '../client/locate.ts';
 import { FAULTS, isFaultCode } from '../errors.ts';
 import type { InspectedPoint, InspectReport } from '../job/inquiry.ts';
 import type { LedgerFailure } from '../ledger/ledger.ts';
-import { aligned, excerpt } from './columns.ts';
+import { aligned, excerpt } from './terminal-width.ts';
+import { many, whole } from './quantities.ts';
 
 /** What is known of a record's way besides its row and its points. */
 export interface Located {
@@ -50,7 +51,7 @@ function rowLines({ row, existsUnfiltered }: InspectReport): string[] {
   if (row === null) {
     return [existsUnfiltered ? '  row       left out by MYSQL_FILTER' : '  row       none with this id'];
   }
-  const size = row.contentBytes === null ? 'no content' : `${count(row.contentBytes)} bytes of content`;
+  const size = row.contentBytes === null ? 'no content' : `${many(row.contentBytes, 'byte')} of content`;
   const copied = Object.entries(row.copied).map(
     ([column, value]) => `${column} ${excerpt(JSON.stringify(value), 60)}`,
   );
@@ -81,13 +82,13 @@ function pointLines({ points, pointCount, collection }: InspectReport): string[]
   const header = ['', 'parent', 'child', 'vectors', 'current', 'intact', 'characters', 'point'];
   const [title = '', ...lines] = aligned([header, ...rows]);
   return [
-    `  points    ${count(pointCount)} in ${collection}`,
+    `  points    ${whole(pointCount)} in ${collection}`,
     `    ${pc.dim(title)}`,
     ...lines.flatMap((line, at) => {
       const text = points[at]?.text;
       return [`    ${line}`, ...(text == null ? [] : [quoted(text)])];
     }),
-    ...(pointCount > points.length ? [`    … and ${count(pointCount - points.length)} more`] : []),
+    ...(pointCount > points.length ? [`    … and ${whole(pointCount - points.length)} more`] : []),
   ];
 }
 
@@ -138,12 +139,4 @@ function quoted(text: string): string {
     .split('\n')
     .map((line) => pc.dim(`      │ ${line.replace(/\p{Cc}/gu, ' ')}`))
     .join('\n');
-}
-
-function count(value: number): string {
-  return value.toLocaleString('en-US');
-}
-
-function many(value: number, one: string, more = `${one}s`): string {
-  return `${count(value)} ${value === 1 ? one : more}`;
 }

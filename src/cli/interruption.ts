@@ -6,11 +6,13 @@ export interface Interruption {
   readonly exitCode: number;
   /** What the second of them does before the process exits; the third does not wait for it. */
   onForce: () => Promise<void>;
-  /** Listens no longer. */
+  /** Listens no longer. After a request the process exits soon, whatever still tries to reach a server that is out. */
   close(): void;
 }
 
 const CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+/** For what follows in good order; a connection that is being tried would keep the process for seconds. */
+const REMAINS_MS = 500;
 /** What SIGPIPE would make of it. */
 export const CLOSED_OUTPUT = 141;
 
@@ -46,6 +48,7 @@ export function openInterruption(): Interruption {
       for (const [signal, listener] of listeners) process.removeListener(signal, listener);
       process.stdout.removeListener('error', outputClosed);
       for (const listener of ordinary) process.stdout.on('error', listener);
+      if (requests > 0) setTimeout(() => process.exit(), REMAINS_MS).unref();
     },
   };
   return interruption;

@@ -16,6 +16,20 @@ export function withJobFlags(command: Command): Command {
     .option('--concurrency <n>', 'batches in hand at once (MAX_WORKERS)');
 }
 
+/** Flags of the commands that look before they start a job. */
+export interface PreflightFlags {
+  /** False with --no-preflight. */
+  readonly preflight?: boolean;
+}
+
+/** Adds the flags of {@link PreflightFlags} to a command. */
+export function withPreflightFlags(command: Command): Command {
+  return command.option(
+    '--no-preflight',
+    'start without looking at source, target and embedding service first',
+  );
+}
+
 function positive(text: string): number {
   // Digits only: 1e3 or 0x10 is rather a slip than a number.
   const value = /^\d+$/u.test(text) ? Number(text) : NaN;

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { listMigrations } from '../client/list.ts';
+import { listTable } from './list-table.ts';
 import { withSession, type CommonFlags } from './session.ts';
 
 /** `ferry list` */
@@ -13,10 +14,7 @@ export function listCommand(): Command {
       withSession(options, undefined, async ({ client }) => {
         const runs = await listMigrations(client);
         if (options.json === true) console.log(JSON.stringify(runs));
-        else if (runs.length === 0) console.log('No jobs yet; `ferry start` starts one.');
-        for (const run of options.json === true ? [] : runs) {
-          console.log([run.name, run.execution, run.startedAt, run.endedAt ?? '-', run.jobId].join('\t'));
-        }
+        else console.log(runs.length === 0 ? 'No jobs yet; `ferry start` starts one.' : listTable(runs));
       }),
     );
 }

@@ -8,6 +8,11 @@ export class LiveLine {
     this.isLive = isWanted && process.stderr.isTTY;
   }
 
+  /** Columns that a line may take: Infinity where it is not overwritten. */
+  get columns(): number {
+    return this.isLive ? terminalColumns() - 1 : Infinity;
+  }
+
   show(line: string): void {
     if (!this.isLive) return;
     process.stderr.write(`\r\x1b[2K${fitted(line)}`);
@@ -29,8 +34,12 @@ export class LiveLine {
 
 /** Cut to the terminal's width: a line that wraps could not be overwritten. */
 function fitted(line: string): string {
-  // A terminal of unknown size says 0.
-  const width = process.stderr.columns || 80;
+  const width = terminalColumns();
   const visible = line.replace(/\x1b\[\d+m/g, '');
   return visible.length < width ? line : visible.slice(0, width - 2) + '…';
+}
+
+function terminalColumns(): number {
+  // A terminal of unknown size says 0.
+  return process.stderr.columns || 80;
 }

@@ -1,8 +1,11 @@
 import { hostname } from 'node:os';
 import type { Client } from '@temporalio/client';
 import { pollers } from '../client/pollers.ts';
-import { temporalConfig, type Environment } from '../config.ts';
+import { temporalConfig, withTemporalOf, type Environment } from '../config.ts';
+import { isDockerWanted } from '../stack/docker.ts';
+import { identify } from '../stack/process-table.ts';
 import { openStack, status, up, type Progress } from '../stack/stack.ts';
+import { withProblems } from './stack.ts';
 
 /** The Temporal that `ferry run` uses. */
 export interface TemporalPlace {
@@ -12,7 +15,11 @@ export interface TemporalPlace {
   readonly isBorrowed: boolean;
   /** Whether it runs because of this process. */
   readonly isStartedHere: boolean;
-  /** Stops it if it was started here, unless it is to be kept; its data stays. */
+  /**
+   * Stops it if it was started here, unless it is to be kept; its data stays. Every call waits for the one stop.
+   *
+   * @throws Error when it cannot be stopped
+   */
   stop(): Promise<void>;
   /** Leaves it running for others. */
   keep(): void;
@@ -22,9 +29,17 @@ export interface TemporalPlace {
  * The Temporal that the settings name; else the local stack's, which is started unless it runs.
  *
  * @param signal gives up the start
- * @throws Error when it cannot be started
+ * @throws InputError where something has to be mended first; Error when it cannot be started
  */
-export async function openTemporal(
+export function openTemporal(
+  environment: Environment,
+  onProgress: (progress: Progress) => void,
+  signal: AbortSignal,
+): Promise<TemporalPlace> {
+  return withProblems(() => openPlace(environment, onProgress, signal));
+}
+
+async function openPlace(
   environment: Environment,
   onProgress: (progress: Progress) => void,
   signal: AbortSignal,
@@ -34,26 +49,16 @@ export async function openTemporal(
     return { environment, isBorrowed: false, isStartedHere: false, stop: async () => {}, keep: () => {} };
   }
   const wasRunning = (await running()).includes('temporal');
-  const stack = wasRunning ? openStack() : await up({ services: ['temporal'], onProgress, signal });
+  const wanted = { services: ['temporal'], docker: isDockerWanted(), onProgress, signal } as const;
+  const stack = wasRunning ? openStack() : await up(wanted);
   const isStartedHere = !wasRunning && stack.state().services.temporal?.resolution.kind !== 'address';
-  const { TEMPORAL_ADDRESS = '', TEMPORAL_NAMESPACE = '' } = stack.environment();
-  const own = Object.entries(environment.values).filter(([name]) => !name.startsWith('TEMPORAL_'));
-  let isSettled = !isStartedHere;
+  let stopped: Promise<void> | null = isStartedHere ? null : Promise.resolve();
   return {
-    // A stack's: no key, certificate or profile for another server may be sent to it.
-    environment: {
-      ...environment,
-      values: { ...Object.fromEntries(own), TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE },
-      isStack: true,
-    },
+    environment: withTemporalOf(environment, stack.environment()),
     isBorrowed: !environment.isStack,
     isStartedHere,
-    async stop() {
-      if (isSettled) return;
-      isSettled = true;
-      await stack.stop('temporal');
-    },
-    keep: () => void (isSettled = true),
+    stop: () => (stopped ??= stack.stop('temporal')),
+    keep: () => void (stopped ??= Promise.resolve()),
   };
 }
 
@@ -75,16 +80,6 @@ export async function otherWorkers(client: Client): Promise<string[]> {
   return polling.flatMap(({ identity }) => {
     const [, pid, host] = /^(\d+)@(.*)$/.exec(identity) ?? [];
     const isHere = host === hostname();
-    return isHere && (Number(pid) === process.pid || !isAlive(Number(pid))) ? [] : [identity];
+    return isHere && (Number(pid) === process.pid || identify(Number(pid)) === undefined) ? [] : [identity];
   });
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // Somebody else's process may not be signalled, but it is there.
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

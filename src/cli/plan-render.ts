@@ -2,7 +2,7 @@ import type { PlanReport } from '../job/inquiry.ts';
 import type { JobSpecification } from '../job/specification.ts';
 import { storageNeed } from '../inquiry/estimate-storage.ts';
 import { formatDuration } from './eta.ts';
-import { bytes, dollars, rough, whole } from './quantities.ts';
+import { bytes, dollars, many, rough, whole } from './quantities.ts';
 
 /** What a job would do and cost, a line a question. */
 export function planText(name: string, report: PlanReport, specification: JobSpecification): string {
@@ -14,16 +14,19 @@ export function planText(name: string, report: PlanReport, specification: JobSpe
     ['basis', basis(report)],
     [
       'records',
-      `${whole(size.records)} in ${whole(size.batches)} batches of ${whole(specification.batchSize)}, ${whole(size.partitions)} partitions; ${about}${number(skipped)} without content, ${number(refused)} refused`,
+      `${whole(size.records)} in ${many(size.batches, 'batch', 'batches')} of ${whole(specification.batchSize)}, ${many(size.partitions, 'partition')}; ${about}${number(skipped)} without content, ${number(refused)} refused`,
     ],
     ...differenceRows(report, specification),
-    ['points', `${about}${number(parents)} parents and ${number(children)} children when the job is done`],
-    ['embed', `${about}${number(inputs)} texts, ${number(tokens)} tokens`],
+    [
+      'points',
+      `${about}${number(parents)} ${parents === 1 ? 'parent' : 'parents'} and ${number(children)} ${children === 1 ? 'child' : 'children'} when the job is done`,
+    ],
+    ['embed', embedding(inputs, tokens, number, about)],
     [
       'cost',
       report.costUsd === null
         ? 'unknown: set OPENAI_USD_PER_MILLION_TOKENS to the price of the model'
-        : `about ${dollars(report.costUsd)}`,
+        : `${report.costUsd === 0 ? '' : 'at most about '}${dollars(report.costUsd)}`,
     ],
     ['storage', storage(report, specification)],
     ['pace', pace(report)],
@@ -35,11 +38,23 @@ export function planText(name: string, report: PlanReport, specification: JobSpe
   return [`plan of ${name}`, ...rows.map(([label, text]) => `  ${label.padEnd(10)}  ${text}`)].join('\n');
 }
 
-function basis({ isExact, sampled, size }: PlanReport): string {
+function basis({ isExact, sampled, size, ownPoints }: PlanReport): string {
   if (isExact) return `every record was read and compared with the target`;
   const records =
-    sampled >= size.records ? `all ${whole(sampled)} records` : `estimated from ${whole(sampled)} records`;
-  return `${records}, as if the target were empty; --exact compares`;
+    sampled >= size.records ? `all ${many(sampled, 'record')}` : `estimated from ${many(sampled, 'record')}`;
+  // Of a worker that is older than the field, or where Qdrant does not answer, nobody knows.
+  const holds = ownPoints ?? 0;
+  return holds === 0
+    ? `${records}, as if the target were empty; --exact compares`
+    : `${records}, as if the target were empty, which it is not: it holds ${many(holds, 'point')} of this table. So costs are "at most": what is finished costs nothing, and --exact counts what is left`;
+}
+
+/** No count of texts takes those away that are equal and so embedded once. */
+function embedding(inputs: number, tokens: number, number: (value: number) => string, about: string): string {
+  if (inputs === 0) return 'nothing';
+  const texts = `${number(inputs)} ${inputs === 1 ? 'text' : 'texts'}`;
+  const counted = `${number(tokens)} ${tokens === 1 ? 'token' : 'tokens'}`;
+  return `at most ${about}${texts}, ${counted}; equal texts of a request are embedded once`;
 }
 
 function differenceRows({ difference }: PlanReport, { prune }: JobSpecification): [string, string][] {
@@ -47,9 +62,12 @@ function differenceRows({ difference }: PlanReport, { prune }: JobSpecification)
   const { changed, unchanged, pointsWritten, pointsDeleted, orphans } = difference;
   const kept = prune || orphans === 0 ? '' : ', kept without --prune';
   return [
-    ['difference', `${whole(changed)} records to write, ${whole(unchanged)} need nothing`],
-    ['changes', `${whole(pointsWritten)} points written, ${whole(pointsDeleted)} deleted`],
-    ['orphans', `${whole(orphans)} record ids have points but no row${kept}`],
+    [
+      'difference',
+      `${many(changed, 'record')} to write, ${whole(unchanged)} ${unchanged === 1 ? 'needs' : 'need'} nothing`,
+    ],
+    ['changes', `${many(pointsWritten, 'point')} written, ${whole(pointsDeleted)} deleted`],
+    ['orphans', `${many(orphans, 'record id')} ${orphans === 1 ? 'has' : 'have'} points but no row${kept}`],
   ];
 }
 
@@ -69,12 +87,12 @@ function storage(
 
 function pace({ pace: known }: PlanReport): string {
   if (known === null) {
-    return 'unknown until the embedding service has answered once; OPENAI_RPM and OPENAI_TPM set it';
+    return "no time: neither OPENAI_RPM and OPENAI_TPM nor the service's headers give a limit";
   }
   const { requestsPerMinute, tokensPerMinute, requests, seconds } = known;
   const limits = [
-    ...(requestsPerMinute === null ? [] : [`${whole(requestsPerMinute)} requests`]),
-    ...(tokensPerMinute === null ? [] : [`${whole(tokensPerMinute)} tokens`]),
+    ...(requestsPerMinute === null ? [] : [many(requestsPerMinute, 'request')]),
+    ...(tokensPerMinute === null ? [] : [many(tokensPerMinute, 'token')]),
   ];
-  return `${rough(requests)} requests; at ${limits.join(' and ')} a minute at least ${formatDuration(seconds)}`;
+  return `${rough(requests)} ${requests === 1 ? 'request' : 'requests'}; at ${limits.join(' and ')} a minute at least ${formatDuration(seconds)}`;
 }

@@ -3,6 +3,7 @@ import { defaultJobName, jobSpecification, usdPerMillionTokens } from '../config
 import { runInquiry, withInquiryFlags, type InquiryFlags } from './inquiry-flags.ts';
 import { withJobFlags, type JobFlags } from './job-flags.ts';
 import { planText } from './plan-render.ts';
+import { COMPARING, SAMPLING, tellIfSlow } from './slow-note.ts';
 
 interface PlanOptions extends InquiryFlags, JobFlags {
   readonly exact?: boolean;
@@ -17,8 +18,10 @@ export function planCommand(): Command {
     .addHelpText(
       'after',
       `
-Without --exact it reads a sample, and counts as if nothing were migrated yet. With --exact it reads every record, which
-takes about as long as the job without its embeddings.
+Without --exact it reads a sample, and counts as if nothing were migrated yet: where the collection already holds points
+of the table that is "at most". With --exact it reads every record and counts what is left, which takes about as long as
+the job without its embeddings. Texts, tokens and cost are always "at most": equal texts of a request are embedded once.
+A time is told where OPENAI_RPM, OPENAI_TPM or the service's headers give a limit.
 Exit codes: 0 planned, 1 a service is out, 2 bad input or settings.
 
 Examples:
@@ -27,11 +30,13 @@ Examples:
   $ ferry plan --limit 1000 --json`,
     )
     .action(async (options: PlanOptions) => {
-      const { answer, environment } = await runInquiry('plan', options, (read) => ({
+      const isExact = options.exact === true;
+      const asked = runInquiry('plan', options, (read) => ({
         specification: jobSpecification(read, options),
-        isExact: options.exact === true,
+        isExact,
         usdPerMillionTokens: usdPerMillionTokens(read),
       }));
+      const { answer, environment } = await tellIfSlow(asked, isExact ? COMPARING : SAMPLING, options);
       const name = options.name ?? defaultJobName(environment);
       console.log(
         options.json === true

@@ -1,22 +1,34 @@
-import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { Command } from 'commander';
 import pc from 'picocolors';
 import { connectTemporal } from '../client/connect.ts';
 import { inquireLocally } from '../client/inquire-locally.ts';
 import { inquireOnWorker, type Asking } from '../client/inquire.ts';
 import { InquiryError } from '../client/inquiry-error.ts';
+import { hasOpenRun } from '../client/open-run.ts';
 import { pollers } from '../client/pollers.ts';
 import { ledgerQueueChecks, lookAtTemporal, temporalOut } from '../client/temporal-checks.ts';
-import { checkJob, defaultJobName, jobSpecification, temporalConfig, type Environment } from '../config.ts';
+import {
+  checkJob,
+  checkLocal,
+  defaultJobName,
+  jobSpecification,
+  temporalConfig,
+  type Environment,
+} from '../config.ts';
 import { InputError } from '../errors.ts';
-import type { Check, PreflightReport } from '../job/inquiry.ts';
-import { migrationWorkflowId, type MigrationInput } from '../job/job.ts';
-import { sayWait, withInquiryFlags, type InquiryFlags } from './inquiry-flags.ts';
+import type { Check, PreflightInput, PreflightReport } from '../job/inquiry.ts';
+import type { MigrationInput } from '../job/job.ts';
+import { interruptibly, sayWait, withInquiryFlags, type InquiryFlags } from './inquiry-flags.ts';
 import { findingLines, preflightTable } from './preflight-render.ts';
 import { announcedEnvironment } from './session.ts';
+import { SAMPLING, tellIfSlow } from './slow-note.ts';
 
-/** A start does not wait for longer than this to be told that all is well. */
-const START_LIMIT_MS = 60_000;
+/**
+ * A start does not wait for longer than this to be told that all is well. Workers that are out of slots are given up
+ * after 12 s; then the source may take 45 s for the table, and 20 s for its rows.
+ */
+const START_LIMIT_MS = 90_000;
 
 const NOTHING: PreflightReport = { checks: [], sizes: [], sampled: 0 };
 
@@ -38,7 +50,7 @@ Examples:
   $ ferry preflight --json | jq '.checks[] | select(.status != "ok")'`,
     )
     .action(async (flags: InquiryFlags) => {
-      const report = await askPreflight(flags);
+      const report = await tellIfSlow(askPreflight(flags), SAMPLING, flags);
       console.log(flags.json === true ? JSON.stringify(report) : preflightTable(report));
       if (hasProblem(report.checks)) process.exitCode = 2;
     });
@@ -59,29 +71,45 @@ export async function preflightBeforeStart(
   client: Client,
   { name, specification }: MigrationInput,
 ): Promise<boolean> {
-  if (await isOpen(client, name)) return true;
+  if (await hasOpenRun(client, name)) return true;
   if ((await pollers(client))?.length === 0) {
     skipped('no worker polls; start one with `ferry worker`');
     return true;
   }
-  const withdrawal = new AbortController();
+  const checks = await interruptibly((signal) => askBriefly(client, { name, specification }, signal));
+  if (checks === null) return true;
+  for (const line of findingLines(checks)) console.error(line);
+  if (!hasProblem(checks)) return true;
+  console.error('Nothing was started. Mend that, or start as it is with --no-preflight.');
+  return false;
+}
+
+/** @returns what was found; null, with a word of why, if nobody could say in time */
+async function askBriefly(
+  client: Client,
+  { name, specification }: MigrationInput,
+  signal: AbortSignal,
+): Promise<readonly Check[] | null> {
+  const busy = new AbortController();
+  const limit = AbortSignal.timeout(START_LIMIT_MS);
   const asking: Asking = {
-    signal: AbortSignal.any([withdrawal.signal, AbortSignal.timeout(START_LIMIT_MS)]),
+    signal: AbortSignal.any([signal, busy.signal, limit]),
     onWait: (reason) => {
-      if (reason === 'free_slot') withdrawal.abort();
+      if (reason === 'free_slot') busy.abort();
     },
   };
   try {
-    const { checks } = await inquireOnWorker(client, 'preflight', name, { specification }, asking);
-    for (const line of findingLines(checks)) console.error(line);
-    if (!hasProblem(checks)) return true;
-    console.error('Nothing was started. Mend that, or start as it is with --no-preflight.');
-    return false;
+    return (await inquireOnWorker(client, 'preflight', name, { specification }, asking)).checks;
   } catch (error) {
-    if (!(error instanceof InquiryError || error instanceof InputError)) throw error;
-    const isGivenUp = asking.signal?.aborted === true;
-    skipped(isGivenUp ? 'no worker took it up in time, all seem to be busy' : error.message);
-    return true;
+    if (signal.aborted || !(error instanceof InquiryError || error instanceof InputError)) throw error;
+    if (busy.signal.aborted) skipped('no worker has a free slot, all are busy');
+    else if (!limit.aborted) skipped(error.message);
+    else {
+      skipped(
+        `it took longer than ${START_LIMIT_MS / 1_000} s, so problems that it may have found are not known; \`ferry preflight\` waits for them`,
+      );
+    }
+    return null;
   }
 }
 
@@ -89,27 +117,22 @@ function skipped(why: string): void {
   console.error(pc.yellow(`! Preflight was skipped: ${why}`));
 }
 
-async function isOpen(client: Client, name: string): Promise<boolean> {
-  try {
-    const { status } = await client.workflow.getHandle(migrationWorkflowId(name)).describe();
-    return status.name === 'RUNNING';
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return false;
-    throw error;
-  }
-}
-
 /** Looks at Temporal from here and at the rest from a worker, or with --local at the rest from here. */
 async function askPreflight(flags: InquiryFlags): Promise<PreflightReport> {
   const specify = (read: Environment) => jobSpecification(read, {});
   const environment = announcedEnvironment(flags, (read) =>
-    flags.local === true ? specify(read) : checkJob(read, specify),
+    flags.local === true ? checkLocal(read, specify) : checkJob(read, specify),
   );
   const question = { specification: specify(environment) };
-  const withdrawal = new AbortController();
-  const onInterrupt = (): void => withdrawal.abort();
-  process.once('SIGINT', onInterrupt);
-  const asking = { signal: withdrawal.signal, onWait: sayWait };
+  return interruptibly((signal) => look(flags, environment, question, { signal, onWait: sayWait }));
+}
+
+async function look(
+  flags: InquiryFlags,
+  environment: Environment,
+  question: PreflightInput,
+  asking: Asking,
+): Promise<PreflightReport> {
   try {
     if (flags.local === true) return await inquireLocally(environment, 'preflight', question, asking);
     const { client, close } = await connectTemporal(temporalConfig(environment));
@@ -129,7 +152,5 @@ async function askPreflight(flags: InquiryFlags): Promise<PreflightReport> {
   } catch (error) {
     if (!(error instanceof InputError) || flags.local === true) throw error;
     return { ...NOTHING, checks: temporalOut(error) };
-  } finally {
-    process.removeListener('SIGINT', onInterrupt);
   }
 }

@@ -1,5 +1,10 @@
 /** Numbers as people read them. */
 
+/** `1 batch`, `1,234 batches`. */
+export function many(value: number, one: string, more = `${one}s`): string {
+  return `${whole(value)} ${Math.round(value) === 1 ? one : more}`;
+}
+
 /** `1,234,567`. */
 export function whole(value: number): string {
   return Math.round(value).toLocaleString('en-US');

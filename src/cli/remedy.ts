@@ -1,4 +1,5 @@
 import type { FaultCode, FAULTS } from '../errors.ts';
+import { jobArgument } from './job-argument.ts';
 
 type HaltingCode = {
   [Code in FaultCode]: (typeof FAULTS)[Code]['kind'] extends 'halting' ? Code : never;
@@ -33,7 +34,7 @@ const PLACES: Readonly<Record<HaltingCode, readonly Place[]>> = {
  */
 export function remedy(code: string, name: string): string {
   const places = (PLACES as Readonly<Record<string, readonly Place[]>>)[code] ?? ['service'];
-  const again = `\`ferry cancel ${name}\`, correct the settings, and \`ferry start\`: a job keeps those it was started with`;
+  const again = `\`ferry cancel ${jobArgument(name)}\`, correct the settings, and \`ferry start\`: a job keeps those it was started with`;
   if (!places.includes('job')) return `${resume(places, name)}.`;
   if (places.length === 1) return `${again}.`;
   return `${resume(places, name)}; or, to change what the job is to do, ${again}.`;
@@ -41,6 +42,6 @@ export function remedy(code: string, name: string): string {
 
 function resume(places: readonly Place[], name: string): string {
   return places.includes('workers')
-    ? `correct the settings of the workers, restart them, then \`ferry resume ${name}\``
-    : `mend that, then \`ferry resume ${name}\``;
+    ? `correct the settings of the workers, restart them, then \`ferry resume ${jobArgument(name)}\``
+    : `mend that, then \`ferry resume ${jobArgument(name)}\``;
 }

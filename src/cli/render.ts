@@ -1,49 +1,16 @@
-import pc from 'picocolors';
 import type { Snapshot } from '../client/snapshot.ts';
 import { FAULTS, isFaultCode } from '../errors.ts';
 import { endedBatches } from '../job/outcome.ts';
-import { formatDuration, type Pace } from './eta.ts';
+import { jobArgument } from './job-argument.ts';
+import { many, whole } from './quantities.ts';
 import { remedy } from './remedy.ts';
-
-const BAR_WIDTH = 24;
-
-/** The line that a follower sees: bar, batches, records, points, tokens, pace, ETA and what is waited for. */
-export function progressLine(snapshot: Snapshot, pace: Pace): string {
-  const { plan, totals } = snapshot;
-  if (snapshot.status === 'unknown') return silence(snapshot);
-  if (snapshot.status === 'paused') return pc.yellow(`paused: ${pauseLines(snapshot)[0]}`);
-  const waits = snapshot.waits.map(({ reason, count: waiting }) =>
-    pc.yellow(`${waiting} waiting: ${reason}`),
-  );
-  if (plan === null || totals === null) return [`${snapshot.phase ?? 'starting'} …`, ...waits].join(' · ');
-  const batches = endedBatches(totals);
-  const share = plan.records === 0 ? 1 : Math.min(1, totals.records / plan.records);
-  const filled = Math.round(share * BAR_WIDTH);
-  const rate = pace.recordsPerSecond;
-  const eta = snapshot.isOpen ? pace.etaSeconds(plan.records) : null;
-  const parts = [
-    `${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)} ${(share * 100).toFixed(1)} %`,
-    `batches ${count(batches)}/${count(plan.batches)}`,
-    `records ${count(totals.records)}/${count(plan.records)}`,
-    `points ${count(totals.pointsWritten)}`,
-    `tokens ${count(totals.tokens)}`,
-    ...(rate === null ? [] : [`${rate.toFixed(rate < 10 ? 1 : 0)} records/s`]),
-    ...(eta === null ? [] : [`ETA ${formatDuration(eta)}`]),
-    ...(batches === plan.batches && (snapshot.unmirrored ?? 0) > 0
-      ? [pc.yellow(`all batches have ended, ${reports(snapshot.unmirrored ?? 0)} to the ledger are left`)]
-      : []),
-    ...(totals.failed > 0 ? [pc.red(`${count(totals.failed)} failed`)] : []),
-    ...(snapshot.workers?.length === 0 ? [pc.yellow('no worker polls: start one with `ferry worker`')] : []),
-    ...snapshot.waits.map(({ reason, count: waiting }) => pc.yellow(`${waiting} waiting: ${reason}`)),
-  ];
-  return parts.join(' · ');
-}
 
 /** What became of a job, several lines. */
 export function summary(snapshot: Snapshot): string {
   const { plan, totals } = snapshot;
   const lines = [`${snapshot.name}: ${snapshot.status} (job ${snapshot.jobId})`];
-  if (snapshot.pauseReason !== null) {
+  if (snapshot.isCancelRequested) lines.push(`  ${cancelLine(snapshot)}`);
+  else if (snapshot.pauseReason !== null) {
     const [reason, how] = pauseLines(snapshot);
     lines.push(`  paused: ${reason}`, `  to go on: ${how}`);
   }
@@ -51,16 +18,16 @@ export function summary(snapshot: Snapshot): string {
   if (snapshot.collection !== null) lines.push(`  collection ${snapshot.collection}`);
   for (const note of snapshot.notes) lines.push(`  note: ${note}`);
   if (plan !== null && totals !== null) {
-    const batches = `${count(totals.completedBatches)} of ${count(plan.batches)} completed`;
+    const batches = `${whole(totals.completedBatches)} of ${whole(plan.batches)} completed`;
     const isEmpty = plan.records === 0 && totals.records === 0;
     const records = isEmpty
       ? 'none: the table has no rows, or none passes the filter'
-      : `${count(totals.records)} of ${count(plan.records)}: ${count(totals.written)} written, ${count(totals.unchanged)} unchanged, ${count(totals.skipped)} without content, ${count(totals.failed)} failed`;
+      : `${whole(totals.records)} of ${whole(plan.records)}: ${whole(totals.written)} written, ${whole(totals.unchanged)} unchanged, ${whole(totals.skipped)} without content, ${whole(totals.failed)} failed`;
     lines.push(
-      `  batches  ${batches}, ${count(totals.failedBatches)} failed, ${count(totals.cancelledBatches)} cancelled`,
+      `  batches  ${batches}, ${whole(totals.failedBatches)} failed, ${whole(totals.cancelledBatches)} cancelled`,
       `  records  ${records}`,
-      `  points   ${count(totals.pointsWritten)} written, ${count(totals.pointsDeleted)} deleted`,
-      `  paid     ${count(totals.inputs)} inputs, ${count(totals.tokens)} tokens`,
+      `  points   ${whole(totals.pointsWritten)} written, ${whole(totals.pointsDeleted)} deleted`,
+      `  paid     ${many(totals.inputs, 'input')}, ${many(totals.tokens, 'token')}`,
     );
     if (totals.failed > 0) {
       lines.push(
@@ -69,14 +36,14 @@ export function summary(snapshot: Snapshot): string {
     }
     if (totals.orphans > 0) {
       lines.push(
-        `  orphans  ${count(totals.orphans)} record ids have points but no row (deleted with --prune)`,
+        `  orphans  ${many(totals.orphans, 'record id has', 'record ids have')} points but no row (deleted with --prune)`,
       );
     }
   }
   if (snapshot.isOpen && snapshot.unmirrored !== null && snapshot.unmirrored > 0) {
     const work = plan !== null && totals !== null && endedBatches(totals) === plan.batches;
     lines.push(
-      `  ledger   ${reports(snapshot.unmirrored)} behind${work ? '; all batches have ended, the job stays open until it has them' : ''}`,
+      `  ledger   ${many(snapshot.unmirrored, 'report')} behind${work ? '; all batches have ended, the job stays open until it has them' : ''}`,
     );
   }
   for (const { reason, since, count: waiting } of snapshot.waits) {
@@ -91,9 +58,17 @@ export function summary(snapshot: Snapshot): string {
 
 /** Why a job is paused, and how it goes on. */
 export function pauseLines({ pauseReason, pauseDetail, name }: Snapshot): readonly [string, string] {
-  if (pauseReason === 'requested' || pauseReason === null) return ['on request', `\`ferry resume ${name}\``];
+  if (pauseReason === 'requested' || pauseReason === null)
+    return ['on request', `\`ferry resume ${jobArgument(name)}\``];
   const message = pauseDetail ?? (isFaultCode(pauseReason) ? FAULTS[pauseReason].message : '');
   return [`${pauseReason}: ${message}`, remedy(pauseReason, name)];
+}
+
+/** Of a job whose cancellation was requested: while no worker runs the server alone knows it. */
+export function cancelLine({ status, workers }: Snapshot): string {
+  return status === 'unknown' || workers?.length === 0
+    ? 'cancellation requested; it ends when a worker runs'
+    : 'cancellation requested; batches in hand finish the records they are at';
 }
 
 function silence(snapshot: Snapshot): string {
@@ -101,12 +76,4 @@ function silence(snapshot: Snapshot): string {
   const server = 'the server says that the job is open';
   if (last === undefined) return `${server}, and no worker polls: start one with \`ferry worker\``;
   return `${server}, but no worker answers; the last poll was by ${last.identity} at ${last.polledAt}. If it is gone, start one with \`ferry worker\``;
-}
-
-function reports(value: number): string {
-  return value === 1 ? '1 report' : `${count(value)} reports`;
-}
-
-function count(value: number): string {
-  return value.toLocaleString('en-US');
 }

@@ -1,9 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { WorkflowNotFoundError, type Client } from '@temporalio/client';
-import { NamespaceNotFoundError } from '@temporalio/common';
 import { Command } from 'commander';
 import pc from 'picocolors';
 import { connectTemporal } from '../client/connect.ts';
+import { pauseOf } from '../client/open-pause.ts';
+import { hasOpenRun } from '../client/open-run.ts';
 import {
   checkRun,
   defaultJobName,
@@ -13,7 +12,7 @@ import {
   type Environment,
 } from '../config.ts';
 import { InputError } from '../errors.ts';
-import { migrationWorkflowId, type MigrationInput } from '../job/job.ts';
+import type { MigrationInput } from '../job/job.ts';
 import type { Progress } from '../stack/stack.ts';
 import { canAsk } from './confirm.ts';
 import { foresee } from './foresee.ts';
@@ -21,21 +20,22 @@ import { openInterruption } from './interruption.ts';
 import { isMissedByOthers, openTemporal, otherWorkers, type TemporalPlace } from './local-temporal.ts';
 import type { CommonFlags } from './session.ts';
 import { work } from './work.ts';
-import { withJobFlags, type JobFlags } from './job-flags.ts';
+import { withJobFlags, withPreflightFlags, type JobFlags, type PreflightFlags } from './job-flags.ts';
 
-interface RunOptions extends CommonFlags, JobFlags {
+interface RunOptions extends CommonFlags, JobFlags, PreflightFlags {
   readonly yes?: boolean;
   readonly verbose?: boolean;
+  readonly exact?: boolean;
 }
 
-const NAMESPACE_PATIENCE_MS = 20_000;
 /** Exit codes where nothing was started: as for bad input, and as for a job that was cancelled. */
 const NOT_STARTED = { problems: 2, nothing: 3 } as const;
 
 /** `ferry run` */
 export function runCommand(): Command {
-  return withJobFlags(new Command('run'))
+  return withPreflightFlags(withJobFlags(new Command('run')))
     .description('check, plan and run a migration in this process, with a worker and if need be Temporal')
+    .option('--exact', 'plan exactly: compare every record with the target before the question')
     .option('--yes', 'start without asking; needed where there is no terminal')
     .option('--verbose', 'show the log of the worker (WORKER_LOG_LEVEL), not only its warnings')
     .option('--stack', 'use the local stack whatever the environment says')
@@ -58,9 +58,6 @@ Examples:
 }
 
 async function run(options: RunOptions): Promise<void> {
-  if (options.yes !== true && !canAsk()) {
-    throw new InputError(['--yes: there is no terminal to ask on; add --yes to start without being asked.']);
-  }
   const settings = readEnvironment({ useStack: options.stack ?? false });
   for (const warning of settings.warnings) console.error(pc.yellow(`! ${warning}`));
   const input = jobOf(settings, options);
@@ -68,11 +65,12 @@ async function run(options: RunOptions): Promise<void> {
   try {
     const say = ({ message }: Progress): void => console.error(pc.dim(`Temporal: ${message}`));
     const temporal = await openTemporal(settings, say, interruption.signal);
-    interruption.onForce = () => temporal.stop();
+    const stop = () => temporal.stop().catch(sayStillUp);
+    interruption.onForce = stop;
     try {
       await runWith(temporal, input, options, interruption.signal);
     } finally {
-      await temporal.stop();
+      await stop();
     }
   } catch (error) {
     // What breaks because of Ctrl-C is no news.
@@ -83,14 +81,25 @@ async function run(options: RunOptions): Promise<void> {
   }
 }
 
-/** @throws InputError naming all that is wrong with the settings, before anything is started */
+/** Also after Ctrl-C: whoever pressed it believes that all has ended. */
+function sayStillUp(error: unknown): void {
+  const reason = error instanceof Error ? error.message : String(error);
+  console.error(`Temporal could not be stopped: ${reason}\nIt may still run; \`ferry stack down\` ends it.`);
+}
+
+/** @throws InputError naming all that is wrong with the settings and --yes, before anything is started */
 function jobOf(settings: Environment, options: RunOptions): MigrationInput {
   const specify = (read: Environment): MigrationInput => ({
     name: options.name ?? defaultJobName(read),
     specification: jobSpecification(read, options),
   });
-  checkRun(settings, specify);
+  checkRun(settings, specify, () => checkConsent(options));
   return specify(settings);
+}
+
+function checkConsent({ yes }: RunOptions): void {
+  if (yes === true || canAsk()) return;
+  throw new InputError(['--yes: there is no terminal to ask on; add --yes to start without being asked.']);
 }
 
 async function runWith(
@@ -112,7 +121,8 @@ async function runWith(
       );
     }
     const isOpen = await hasOpenRun(client, input.name);
-    const foreseen = await foresee(temporal.environment, input, { ...options, isOpen, signal });
+    const pause = isOpen ? await pauseOf(client, input.name) : null;
+    const foreseen = await foresee(temporal.environment, input, { ...options, isOpen, pause, signal });
     if (foreseen === 'start') {
       await work(client, quietly(temporal.environment, options), input, options.json, signal);
     } else process.exitCode = NOT_STARTED[foreseen];
@@ -122,19 +132,6 @@ async function runWith(
       console.error(pc.dim('Temporal stays up, others use it; `ferry stack down` ends it.'));
     }
     await close();
-  }
-}
-
-/** A Temporal that was started a moment ago takes a while to see its own namespace everywhere. */
-async function hasOpenRun(client: Client, name: string): Promise<boolean> {
-  for (const deadline = Date.now() + NAMESPACE_PATIENCE_MS; ; await sleep(200)) {
-    try {
-      const { status } = await client.workflow.getHandle(migrationWorkflowId(name)).describe();
-      return status.name === 'RUNNING';
-    } catch (error) {
-      if (error instanceof WorkflowNotFoundError) return false;
-      if (!(error instanceof NamespaceNotFoundError) || Date.now() > deadline) throw error;
-    }
   }
 }
 

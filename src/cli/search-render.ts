@@ -1,6 +1,6 @@
 import pc from 'picocolors';
 import type { Hit, SearchReport } from '../job/inquiry.ts';
-import { excerpt } from './columns.ts';
+import { excerpt } from './terminal-width.ts';
 
 const EXCERPT_COLUMNS = 200;
 
@@ -9,14 +9,28 @@ export function hitList({ collection, hits }: SearchReport): string {
   if (hits.length === 0) return `Nothing found in ${collection}.`;
   return hits
     .map((hit, at) => {
-      const facts = [pc.bold(hit.score.toFixed(3)), `record ${hit.recordId}`, tenantOf(hit), positionOf(hit)];
+      const facts = [
+        pc.bold(hit.score.toFixed(3)),
+        `record ${hit.recordId}`,
+        ...tenantOf(hit),
+        positionOf(hit),
+        ...copiedOf(hit),
+      ];
       return `${`${at + 1}.`.padEnd(4)}${facts.join('  ')}\n    ${excerpt(hit.text, EXCERPT_COLUMNS)}`;
     })
     .join('\n');
 }
 
-function tenantOf({ tenant }: Hit): string {
-  return tenant === null ? 'no tenant' : `tenant ${excerpt(tenant, 60)}`;
+/** A table without tenants need not say so with each hit. */
+function tenantOf({ tenant }: Hit): string[] {
+  return tenant === null ? [] : [`tenant ${excerpt(tenant, 60)}`];
+}
+
+/** What a record has none of is left out; a worker of an older release sends none at all. */
+function copiedOf({ copied }: { readonly copied?: Hit['copied'] }): string[] {
+  return Object.entries(copied ?? {}).flatMap(([column, value]) =>
+    value === null ? [] : [`${column} ${excerpt(JSON.stringify(value), 60)}`],
+  );
 }
 
 /** Ordinals as people see them elsewhere: from 0. */

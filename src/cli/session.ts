@@ -1,7 +1,15 @@
 import type { Client } from '@temporalio/client';
 import pc from 'picocolors';
 import { connectTemporal, DEFAULT_ADDRESS } from '../client/connect.ts';
-import { checkJob, defaultJobName, readEnvironment, temporalConfig, type Environment } from '../config.ts';
+import {
+  checkJob,
+  defaultJobName,
+  readEnvironment,
+  temporalConfig,
+  withRunningTemporal,
+  type Environment,
+} from '../config.ts';
+import { placesOf } from './places.ts';
 
 /** Flags that every command about a job has. */
 export interface CommonFlags {
@@ -49,17 +57,22 @@ export function announcedEnvironment(
   flags: CommonFlags & { readonly local?: boolean },
   check: (environment: Environment) => void = () => undefined,
 ): Environment {
-  const environment = readEnvironment({ useStack: flags.stack ?? false });
-  for (const warning of environment.warnings) console.error(pc.yellow(`! ${warning}`));
-  check(environment);
-  const where = environment.isStack ? 'the local stack' : 'the configured servers';
+  const configured = readEnvironment({ useStack: flags.stack ?? false });
+  for (const warning of configured.warnings) console.error(pc.yellow(`! ${warning}`));
+  check(configured);
+  const where = configured.isStack ? 'the local stack' : 'the configured servers';
   if (flags.local === true) {
-    console.error(pc.dim(`from this machine, without Temporal (${where})`));
-    return environment;
+    const places = placesOf(configured);
+    const what = places === null ? where : configured.isStack ? `${where}: ${places}` : places;
+    console.error(pc.dim(`from this machine, without Temporal (${what})`));
+    return configured;
   }
+  const environment = withRunningTemporal(configured);
   const { connectionOptions, namespace } = temporalConfig(environment);
   const { address } = connectionOptions;
-  const place = address === undefined ? 'TEMPORAL_ADDRESS is not set' : where;
+  const named = address === undefined ? 'TEMPORAL_ADDRESS is not set' : where;
+  const place =
+    environment.isTemporalOfStack === true ? "the local stack's; TEMPORAL_ADDRESS is not set" : named;
   console.error(pc.dim(`Temporal ${address ?? DEFAULT_ADDRESS}, namespace ${namespace} (${place})`));
   return environment;
 }

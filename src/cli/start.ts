@@ -3,25 +3,24 @@ import { snapshotMigration } from '../client/snapshot.ts';
 import { AlreadyOpenError, startMigration } from '../client/start.ts';
 import { jobSpecification } from '../config.ts';
 import { follow } from './follow.ts';
-import { withJobFlags, type JobFlags } from './job-flags.ts';
+import { jobArgument } from './job-argument.ts';
+import { withJobFlags, withPreflightFlags, type JobFlags, type PreflightFlags } from './job-flags.ts';
 import { preflightBeforeStart } from './preflight.ts';
 import { summary } from './render.ts';
 import { withSession, type CommonFlags } from './session.ts';
 
-interface StartOptions extends CommonFlags, JobFlags {
+interface StartOptions extends CommonFlags, JobFlags, PreflightFlags {
   readonly attach?: boolean;
   readonly detach?: boolean;
-  /** False with --no-preflight. */
-  readonly preflight?: boolean;
 }
 
 /** `ferry start` */
 export function startCommand(): Command {
-  return withJobFlags(new Command('start'))
+  const command = withJobFlags(new Command('start'))
     .description('start a migration and follow it')
     .option('--attach', 'follow the open run of that name if there is one')
-    .option('--detach', 'return as soon as the job is started')
-    .option('--no-preflight', 'start without looking at source, target and embedding service first')
+    .option('--detach', 'return as soon as the job is started');
+  return withPreflightFlags(command)
     .option('--stack', 'use the local stack whatever the environment says')
     .option('--json', 'print JSON')
     .addHelpText(
@@ -52,7 +51,8 @@ Examples:
             if (options.json !== true)
               console.log(`${isNew ? 'Started' : 'Attached to'} ${name} (job ${jobId}).`);
             if (follows) process.exitCode = await follow(client, name, options);
-            else if (options.json !== true) console.log(`Follow it with \`ferry watch ${name}\`.`);
+            else if (options.json !== true)
+              console.log(`Follow it with \`ferry watch ${jobArgument(name)}\`.`);
           } catch (error) {
             if (!(error instanceof AlreadyOpenError)) throw error;
             const snapshot = await snapshotMigration(client, name);

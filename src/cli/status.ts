@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { snapshotMigration } from '../client/snapshot.ts';
 import { ledgerJob } from '../client/ledger-job.ts';
 import { temporalLink } from '../client/temporal-link.ts';
+import { many, whole } from './quantities.ts';
 import { summary } from './render.ts';
 import { withSession, type CommonFlags } from './session.ts';
 
@@ -24,7 +25,7 @@ export function statusCommand(): Command {
           if (link !== null) console.log(`  see      ${link}`);
           if (ledger !== null) {
             console.log(
-              `  ledger   ${ledger.status}: ${ledger.completedBatches} of ${ledger.totalBatches} batches, ${ledger.processedRecords} of ${ledger.totalRecords} records, as of ${ledger.updatedAt}`,
+              `  ledger   ${ledger.status}: ${whole(ledger.completedBatches)} of ${many(ledger.totalBatches, 'batch', 'batches')}, ${whole(ledger.processedRecords)} of ${many(ledger.totalRecords, 'record')}, as of ${ledger.updatedAt}`,
             );
           }
         }

@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { CommanderError, type Command } from 'commander';
 import { DEFAULT_ADDRESS } from '../client/connect.ts';
-import { ALL_SETTINGS, readEnvironment, temporalConfig, type Environment } from '../config.ts';
+import {
+  ALL_SETTINGS,
+  readEnvironment,
+  temporalConfig,
+  withRunningTemporal,
+  type Environment,
+} from '../config.ts';
 
 /** What `ferry --version` says: null where a setting is missing, `malformed` where it cannot be used. No secrets. */
 export interface Version {
@@ -57,16 +63,19 @@ export function describeVersion(useStack = false): Version {
 /** For people, a line each. */
 export function versionLines({ temporal, source, qdrant, embedding, ledger, ...own }: Version): string {
   const unset = (text: string | null): string => text ?? 'not set';
-  const table =
-    source.table?.includes('.') === true ? source.table : `${unset(source.database)}.${unset(source.table)}`;
   return [
     `vector-ferry ${own.version}, Node ${own.node} (${own.servers})`,
     `  Temporal   ${temporal === null ? MALFORMED : `${temporal.address}, namespace ${temporal.namespace}`}`,
-    `  source     ${unset(source.host)}, table ${table}`,
+    `  source     ${unset(source.host)}, ${tableOf(source)}`,
     `  Qdrant     ${unset(qdrant.url)}, collection ${unset(qdrant.collection)}`,
     `  embedding  ${unset(embedding.baseUrl)}, model ${unset(embedding.model)}`,
     `  Supabase   ${ledger.url ?? 'no ledger'}`,
   ].join('\n');
+}
+
+function tableOf({ database, table }: Version['source']): string {
+  if (table?.includes('.') === true) return `table ${table}`;
+  return database === null ? `database not set, table ${table}` : `table ${database}.${table}`;
 }
 
 const MALFORMED = 'malformed';
@@ -89,7 +98,7 @@ function settings(useStack: boolean): { environment: Environment; servers: strin
 
 function temporal(environment: Environment): Version['temporal'] {
   try {
-    const { connectionOptions, namespace } = temporalConfig(environment);
+    const { connectionOptions, namespace } = temporalConfig(withRunningTemporal(environment));
     return { address: connectionOptions.address ?? DEFAULT_ADDRESS, namespace };
   } catch {
     return null;

@@ -1,11 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
-import { migrationResult, resumeMigration } from '../client/control.ts';
+import { cancellable } from '../client/cancellable.ts';
+import { resumeMigration } from '../client/control.ts';
 import { snapshotMigration } from '../client/snapshot.ts';
 import { startMigration } from '../client/start.ts';
 import type { Environment } from '../config.ts';
 import type { MigrationInput } from '../job/job.ts';
 import { exitCode, followUntil, isHalted } from './follow.ts';
+import { LedgerPatience } from './ledger-patience.ts';
 
 /** The last reports to the ledger follow the end of the job within moments, unless Supabase is out. */
 const LEDGER_PATIENCE_MS = 30_000;
@@ -59,30 +60,29 @@ async function startAndFollow(
   signal.throwIfAborted();
   const { jobId, isNew } = await startMigration(client, input, { attach: true });
   if (json !== true) console.log(`${isNew ? 'Started' : 'Goes on with'} ${name} (job ${jobId}).`);
-  if (!isNew) await resumeIfPaused(client, name);
-  const snapshot = await followUntil(client, name, { json, signal, untilHalt: true });
+  if (!isNew) await resumeIfPaused(client, name, signal);
+  // Without this worker the last reports would not reach the ledger.
+  const ledgerPatience = new LedgerPatience(LEDGER_PATIENCE_MS);
+  const snapshot = await followUntil(client, name, { json, signal, untilHalt: true, ledgerPatience });
   if (snapshot === null) return 1;
   if (isHalted(snapshot)) {
     console.error('Mend that; then `ferry run` goes on from here.');
     return 1;
   }
-  if (snapshot.isOpen) await untilMirrored(client, name, signal);
+  if (snapshot.isOpen) {
+    console.error(
+      'The ledger is behind; it catches up when a worker runs again: `ferry worker`, or the next `ferry run`.',
+    );
+  }
   return exitCode(snapshot);
 }
 
 /** Whoever runs a job wants it to go on: what paused it was mended, or was the wish of somebody who is done. */
-async function resumeIfPaused(client: Client, name: string): Promise<void> {
-  const { status } = await snapshotMigration(client, name, FIRST_ANSWER_MS);
-  if (status !== 'paused') return;
+async function resumeIfPaused(client: Client, name: string, signal: AbortSignal): Promise<void> {
+  const { status, isCancelRequested } = await cancellable(client, signal, 2 * FIRST_ANSWER_MS, () =>
+    snapshotMigration(client, name, FIRST_ANSWER_MS),
+  );
+  if (status !== 'paused' || isCancelRequested) return;
   await resumeMigration(client, name);
   console.error('It had paused; it goes on.');
-}
-
-/** The job's batches have ended; without a worker its last reports would not reach the ledger. */
-async function untilMirrored(client: Client, name: string, signal: AbortSignal): Promise<void> {
-  const late = Symbol('late');
-  const patience = sleep(LEDGER_PATIENCE_MS, late, { signal, ref: false }).catch(() => late);
-  const end = migrationResult(client, name).catch(() => undefined);
-  if ((await Promise.race([end, patience])) !== late) return;
-  console.error('The ledger is behind; the next `ferry run` or `ferry worker` writes what is missing there.');
 }

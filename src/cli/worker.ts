@@ -1,7 +1,6 @@
 import { Command } from 'commander';
 import { connectTemporal } from '../client/connect.ts';
 import { checkWorker, temporalConfig } from '../config.ts';
-import { InputError } from '../errors.ts';
 import { announcedEnvironment } from './session.ts';
 
 /** `ferry worker` */
@@ -26,19 +25,6 @@ Examples:
       await close();
       // eslint-disable-next-line no-restricted-syntax -- no other command should load the SDK's native library
       const { runWorker } = await import('../worker.ts');
-      try {
-        await runWorker(environment);
-      } catch (error) {
-        throw metricsProblem(error) ?? error;
-      }
+      await runWorker(environment);
     });
-}
-
-/** The SDK says what is wrong with the address, but not which setting it is. */
-function metricsProblem(error: unknown): InputError | null {
-  const message = error instanceof Error ? error.message : '';
-  if (!/metrics ?exporter|prometheus/iu.test(message)) return null;
-  return new InputError([
-    `WORKER_METRICS_ADDRESS: expected an IP address and a free port such as 127.0.0.1:9464; the metrics cannot be served there (${message}).`,
-  ]);
 }

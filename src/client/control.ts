@@ -1,4 +1,4 @@
-import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { WorkflowNotFoundError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
 import { InputError } from '../errors.ts';
 import { migrationWorkflowId, type MigrationResult } from '../job/job.ts';
 import { pause, resume } from '../job/messages.ts';
@@ -11,15 +11,36 @@ export function notOpen(name: string): InputError {
 /**
  * Starts no further batch; batches in hand end normally. Works while no worker runs.
  *
- * @throws InputError if no open job has that name
+ * @throws InputError if no open job has that name, or its cancellation was requested
  */
 export async function pauseMigration(client: Client, name: string): Promise<void> {
-  await orNotOpen(name, client.workflow.getHandle(migrationWorkflowId(name)).signal(pause));
+  await signalUnlessCancelled(client, name, pause);
 }
 
-/** Goes on with a paused job. @throws InputError if no open job has that name */
+/** Goes on with a paused job. @throws InputError as {@link pauseMigration} */
 export async function resumeMigration(client: Client, name: string): Promise<void> {
-  await orNotOpen(name, client.workflow.getHandle(migrationWorkflowId(name)).signal(resume));
+  await signalUnlessCancelled(client, name, resume);
+}
+
+/** Whether a cancellation was requested that the job may not know of yet: no worker has to run for it. */
+export function isCancelRequested({ raw }: WorkflowExecutionDescription): boolean {
+  return raw.workflowExtendedInfo?.cancelRequested === true;
+}
+
+/** A job that ends does neither pause nor go on, and would not say so. */
+async function signalUnlessCancelled(
+  client: Client,
+  name: string,
+  request: typeof pause | typeof resume,
+): Promise<void> {
+  const handle = client.workflow.getHandle(migrationWorkflowId(name));
+  const description = await orNotOpen(name, handle.describe());
+  if (description.status.name === 'RUNNING' && isCancelRequested(description)) {
+    throw new InputError([
+      `NAME: the cancellation of ${name} was requested, so it can neither pause nor go on; it ends when a worker runs, and then \`ferry start\` goes on with what is left.`,
+    ]);
+  }
+  await orNotOpen(name, handle.signal(request));
 }
 
 /**

@@ -40,6 +40,8 @@ export async function inquireLocally<Name extends Inquiry>(
   } catch (error) {
     throw signal.aborted ? interrupted() : asInquiryError(asReported(error));
   } finally {
-    await services.close();
+    const closed = services.close();
+    // A server that has not even taken the connection up is not waited for.
+    if (!signal.aborted) await closed;
   }
 }

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client, WorkflowHandle } from '@temporalio/client';
+import { isGrpcDeadlineError, type Client, type WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { InputError } from '../errors.ts';
 import type { Inquiries, Inquiry } from '../job/inquiry.ts';
 import { TASK_QUEUE, type BatchHeartbeat } from '../job/job.ts';
+import { cancellable } from './cancellable.ts';
 import { asInquiryError, InquiryError, interrupted } from './inquiry-error.ts';
 import { pollers } from './pollers.ts';
 
@@ -25,6 +26,11 @@ export interface Asking {
 const UNKNOWN_AFTER_MS = 20_000;
 const STARTING_MS = 1_000;
 const LOOK_INTERVAL_MS = 2_000;
+/** No single call lasts longer, so that the connection can be closed soon after the end. */
+const CALL_MS = 5_000;
+const LONG_POLL_MS = 10_000;
+/** A Temporal that does not answer for this long is not waited for. */
+const OUTAGE_MS = 60_000;
 /** Once in so many looks the server is asked whether workers are still there. */
 const LOOKS_PER_POLL = 5;
 
@@ -62,22 +68,38 @@ export async function inquireOnWorker<Name extends Inquiry>(
     staticSummary: `${inquiry} for ${name}`,
   });
   const done = new AbortController();
-  const ends = [done.signal, ...(asking.signal === undefined ? [] : [asking.signal])];
+  const end = AbortSignal.any([done.signal, ...(asking.signal === undefined ? [] : [asking.signal])]);
   const isInterrupted = (): boolean => asking.signal?.aborted === true;
-  // A poll that is left open would fail with nobody to catch it when the connection closes.
-  const answered = client.withAbortSignal(done.signal, () => handle.result() as Promise<Answer<Name>>);
+  const answered = answerOf(client, handle, end) as Promise<Answer<Name>>;
+  const watched = watch(client, inquiry, handle, asking, end);
   try {
-    return await Promise.race([answered, watch(client, inquiry, handle, asking, AbortSignal.any(ends))]);
+    return await Promise.race([answered, watched]);
   } catch (error) {
     // Where nobody is there to hear of a cancellation, the server alone has to end it.
-    if (isInterrupted()) await handle.cancel().catch(() => undefined);
-    else if (error instanceof InquiryError) await handle.terminate(error.message).catch(() => undefined);
+    if (isInterrupted()) await briefly(client, () => handle.cancel());
+    else if (error instanceof InquiryError) await briefly(client, () => handle.terminate(error.message));
     throw isInterrupted() ? interrupted() : asInquiryError(error);
   } finally {
     done.abort();
-    await answered.catch(() => undefined);
+    await Promise.allSettled([answered, watched]);
     if (KEEPS_NO_HISTORY.includes(inquiry)) await forget(client, handle.workflowId);
   }
+}
+
+/** Waits for the result, however long it takes. */
+async function answerOf(client: Client, handle: WorkflowHandle, end: AbortSignal): Promise<unknown> {
+  for (;;) {
+    try {
+      return await cancellable(client, end, LONG_POLL_MS, () => handle.result());
+    } catch (error) {
+      if (end.aborted || !isGrpcDeadlineError(error)) throw error;
+    }
+  }
+}
+
+/** A last request that may fail: the server ends by itself what it does not hear about. */
+async function briefly(client: Client, request: () => Promise<unknown>): Promise<void> {
+  await client.withDeadline(Date.now() + CALL_MS, request).catch(() => undefined);
 }
 
 /** Never resolves: rejects when the question is withdrawn, or when nobody is there any more who could answer it. */
@@ -89,12 +111,18 @@ async function watch(
   end: AbortSignal,
 ): Promise<never> {
   const begin = Date.now();
+  let seenAt = begin;
   let told: string | null = null;
   for (let looks = 1; ; looks++) {
     await sleep(LOOK_INTERVAL_MS, undefined, { signal: end });
-    // Temporal may be out for a moment; the question is not lost by that.
-    const found = await look(handle).catch(() => null);
-    if (found === null || found.isClosed) continue;
+    const found = await cancellable(client, end, CALL_MS, () => look(handle)).catch((error: unknown) => {
+      // Temporal may be out for a moment; the question is not lost by that.
+      if (Date.now() - seenAt < OUTAGE_MS) return null;
+      throw error;
+    });
+    if (found === null) continue;
+    seenAt = Date.now();
+    if (found.isClosed) continue;
     if (found.isRefused && Date.now() - begin > UNKNOWN_AFTER_MS) {
       throw new InquiryError(
         'unknown_inquiry',
@@ -140,9 +168,9 @@ async function isDeserted(client: Client): Promise<boolean> {
 
 async function forget(client: Client, workflowId: string): Promise<void> {
   const { namespace } = client.options;
-  await client.workflowService
-    .deleteWorkflowExecution({ namespace, workflowExecution: { workflowId } })
-    .catch(() => undefined);
+  await briefly(client, () =>
+    client.workflowService.deleteWorkflowExecution({ namespace, workflowExecution: { workflowId } }),
+  );
 }
 
 function nobodyPolls(client: Client): string {

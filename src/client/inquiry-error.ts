@@ -11,21 +11,30 @@ export class InquiryError extends Error {
   /** A fault's code, `interrupted`, `no_worker`, `unknown_inquiry`, `timed_out` or `unexpected`. */
   readonly code: string;
 
-  constructor(code: string, message: string, options: { cause?: unknown } = {}) {
+  readonly #exitCode: number | null;
+
+  /** @param options.exitCode where the code does not tell it */
+  constructor(code: string, message: string, options: { cause?: unknown; exitCode?: number } = {}) {
     super(message, options);
     this.code = code;
+    this.#exitCode = options.exitCode ?? null;
   }
 
-  /** Of the process: 2 if the settings have to change, 130 after Ctrl-C, 1 otherwise. */
+  /** Of the process: 2 if the settings have to change, 130 after Ctrl-C and its like after signals, 1 otherwise. */
   get exitCode(): number {
+    if (this.#exitCode !== null) return this.#exitCode;
     if (this.code === 'interrupted') return 130;
     return isFaultCode(this.code) && FAULTS[this.code].kind === 'halting' ? 2 : 1;
   }
 }
 
-/** Whoever asked has pressed Ctrl-C. */
-export function interrupted(): InquiryError {
-  return new InquiryError('interrupted', 'Interrupted; nothing was changed.');
+/** Whoever asked has pressed Ctrl-C. @param exitCode after another signal */
+export function interrupted(exitCode = 130): InquiryError {
+  return new InquiryError(
+    'interrupted',
+    'Interrupted; nothing was changed, and at most one input was paid.',
+    { exitCode },
+  );
 }
 
 /** The failure of an inquiry, on a worker or in this process, for the one who asked; other errors as they are. */

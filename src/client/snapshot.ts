@@ -6,7 +6,7 @@ import { partitionProgress, progress } from '../job/messages.ts';
 import type { MigrationProgress } from '../job/messages.ts';
 import { addTotals, type Totals } from '../job/outcome.ts';
 import { isFaultCode } from '../errors.ts';
-import { notOpen } from './control.ts';
+import { isCancelRequested, notOpen } from './control.ts';
 import { pollers, within, type Poller } from './pollers.ts';
 
 /** What activities wait for. */
@@ -28,6 +28,8 @@ export interface Snapshot {
   /** `unknown` if no worker answers; `terminated`, `timed_out` or `failed` as Temporal has it. */
   readonly status: JobStatus | 'terminated' | 'timed_out' | 'unknown';
   readonly isOpen: boolean;
+  /** The job is open, and ends as soon as a worker runs and batches in hand have finished their records. */
+  readonly isCancelRequested: boolean;
   readonly pauseReason: PauseReason | null;
   readonly pauseDetail: string | null;
   /** Why it failed before its first batch; null if it did not. */
@@ -67,6 +69,7 @@ export async function snapshotMigration(client: Client, name: string, timeoutMs 
     jobId: description.raw.workflowExecutionInfo?.firstRunId ?? description.runId,
     workflowId,
     isOpen,
+    isCancelRequested: isOpen && isCancelRequested(description),
     startedAt: description.startTime.toISOString(),
     endedAt: description.closeTime?.toISOString() ?? null,
     ...NOTHING_KNOWN,

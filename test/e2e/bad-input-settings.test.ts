@@ -24,13 +24,33 @@ const names = (lines: readonly string[]): string[] =>
 const UNSET = 'Settings are read from the environment and from a file .env in the current folder';
 
 describe('without any setting', () => {
-  test('`ferry start` says what a job needs, where settings come from and how to begin', async () => {
-    const lines = refused(await ferry.run(['start']));
-    assert.equal(lines[0], 'MYSQL_DATABASE: is not set; expected the name of a database.');
-    assert.match(
-      lines.slice(1).join('\n'),
-      /^Settings are read .* \.env .*\n.*\.env\.example .*\n.*ferry stack up/u,
+  const needed = ['MYSQL_HOST', 'MYSQL_USER', 'MYSQL_DATABASE', 'QDRANT_URL', 'OPENAI_API_KEY'];
+
+  for (const command of ['start', 'plan', 'preflight', 'search words', 'plan --local', 'preflight --local']) {
+    test(`\`ferry ${command}\` names all that is missing at once, and says how to begin`, async () => {
+      const lines = refused(await ferry.run(command.split(' ')));
+      assert.equal(lines[0], '5 settings are missing or malformed:');
+      assert.deepEqual(names(lines).toSorted(), needed.toSorted());
+      assert.match(
+        lines.slice(-3).join('\n'),
+        /^Settings are read .* \.env .*\n.*\.env\.example .*\n.*ferry stack up/u,
+      );
+    });
+  }
+
+  test('`ferry run` without a terminal names them too, and --yes', async () => {
+    const lines = refused(await ferry.run(['run']));
+    assert.deepEqual(names(lines).toSorted(), needed.toSorted());
+    assert.ok(
+      lines.some((line) => line.startsWith('  --yes: there is no terminal')),
+      lines.join('\n'),
     );
+  });
+
+  test('but Temporal: `ferry start` asks for no server that only workers need', async () => {
+    const lines = refused(await ferry.run(['start'], { TEMPORAL_ADDRESS: '127.0.0.1:1' }));
+    assert.deepEqual(names(lines), ['MYSQL_DATABASE']);
+    assert.equal(lines[0], 'MYSQL_DATABASE: is not set; expected the name of a database.');
   });
 
   test('`ferry worker` lists what is missing by service', async () => {
@@ -41,13 +61,7 @@ describe('without any setting', () => {
       'Target (Qdrant)',
       'Embedding service (OpenAI or compatible)',
     ]);
-    assert.deepEqual(names(lines), [
-      'MYSQL_HOST',
-      'MYSQL_USER',
-      'MYSQL_DATABASE',
-      'QDRANT_URL',
-      'OPENAI_API_KEY',
-    ]);
+    assert.deepEqual(names(lines), needed);
     for (const line of lines.filter((each) => each.startsWith('  '))) {
       assert.match(line, /^ {2}[A-Z_]+: is not set; expected .+\.$/u);
     }
@@ -60,8 +74,8 @@ describe('without any setting', () => {
       await ferry.run(['list'], { HOME: '', FERRY_STACK_DIR: '', TEMPORAL_ADDRESS: '127.0.0.1:1' }),
     );
     assert.match(line ?? '', /^TEMPORAL_ADDRESS: .*127\.0\.0\.1:1/u);
-    const [database] = refused(await ferry.run(['start'], { HOME: '', FERRY_STACK_DIR: '' }));
-    assert.match(database ?? '', /^MYSQL_DATABASE: /u);
+    const start = refused(await ferry.run(['start'], { HOME: '', FERRY_STACK_DIR: '' }));
+    assert.deepEqual(names(start).toSorted(), needed.toSorted());
   });
 });
 

@@ -39,7 +39,7 @@ test('Ctrl-C before the connection ends the command at once, and nothing was sta
 
 test('Ctrl-C while `ferry start` follows detaches: 0, a line of its own that says how to come back', async () => {
   const start = ferry.startOnTerminal(['start', '--no-preflight']);
-  await printed(start, /no worker polls/u);
+  await printed(start, /no worker polls: start one with `ferry worker`/u);
   start.interrupt();
   const { code, stdout } = await start.ended;
   assert.equal(code, 0, stdout);
@@ -101,10 +101,27 @@ describe('of a job that is open', { concurrency: 4 }, () => {
   });
 });
 
+test('a cancellation without a worker is told by status and watch, and nothing can undo it', async () => {
+  assert.equal((await ferry.run(['cancel'])).code, 0);
+  const requested = /cancellation requested; it ends when a worker runs/u;
+  assert.match((await ferry.run(['status'])).stdout, requested);
+  const watch = ferry.startOnTerminal(['watch']);
+  await printed(watch, requested);
+  watch.interrupt();
+  assert.equal((await watch.ended).code, 0);
+  for (const verb of ['pause', 'resume']) {
+    const { code, stdout, stderr } = await ferry.run([verb]);
+    assert.deepEqual([code, stdout], [2, ''], verb);
+    assert.match(stderr, new RegExp(`NAME: the cancellation of ${NAME} was requested, .+\\.$`, 'mu'));
+  }
+  assert.equal((await snapshotMigration(temporal.client, NAME, 500)).isCancelRequested, true);
+});
+
 test('nothing of this ended the job; one that was terminated makes it 3', async () => {
   assert.ok(await isOpen());
   await temporal.client.workflow.getHandle(`migration-${NAME}`).terminate();
   const { code, stdout } = await ferry.run(['watch']);
   assert.equal(code, 3);
   assert.match(stdout, new RegExp(`^${NAME}: terminated`, 'u'));
+  assert.doesNotMatch(stdout, /cancellation requested/u);
 });

@@ -170,7 +170,7 @@ test('a worker killed between write and delete: the next attempt leaves no stale
   const before = await lab.qdrant.counters();
   await updateRow(lab.sql, row(40, distinctText('40', 40)));
   await lab.qdrant.fault({ delay_ms: 60_000, paths: '/points/delete', count: 1 });
-  const started = await lab.ferry('start', '--detach');
+  const started = await lab.ferry('start', '--detach', '--no-preflight');
   assert.equal(started.code, 0, started.stderr);
   await until('the shrunk record is written', 30_000, async () => {
     const { written, changed } = await lab.qdrant.counters();
@@ -191,7 +191,7 @@ test('a row inserted between planned batches arrives in this run, one in a finis
   await lab.embeddings.behave({ latencyMs: 1_500 });
   // Every record changes, so that each batch takes a while.
   await lab.sql.query("UPDATE ip_summary SET parse_content = CONCAT('New: ', parse_content)");
-  const started = await lab.ferry('start', '--detach', '--concurrency', '1');
+  const started = await lab.ferry('start', '--detach', '--no-preflight', '--concurrency', '1');
   assert.equal(started.code, 0, started.stderr);
   await until(
     'two batches have ended',

@@ -132,6 +132,46 @@ test('a second start shows the open run and exits 2; attach refuses another spec
   assert.match(nobody.stderr, /no open job is called nobody/);
 });
 
+test('list shows what became of each job, not only that its workflow has completed', async () => {
+  interface Line {
+    execution: string;
+    status: string;
+    failedRecords: number | null;
+  }
+  let runs: Line[] = [];
+  // Visibility is a moment late.
+  await until('no run is open', 15_000, async () => {
+    runs = JSON.parse((await lab.ferry('list', '--json')).stdout) as Line[];
+    return runs.every(({ execution }) => execution === 'completed');
+  });
+  assert.deepEqual(
+    runs.map(({ status }) => status),
+    ['completed', 'completed', 'failed', 'cancelled', 'cancelled', 'cancelled'],
+  );
+  assert.ok(runs.every(({ failedRecords }) => failedRecords === 0));
+  const [header = '', newest = ''] = (await lab.ferry('list')).stdout.split('\n');
+  assert.match(header, /^NAME +STATUS +STARTED \(UTC\) +ENDED +JOB$/u);
+  assert.match(newest, /^ip_summary-to-memos {2}completed {2}/u);
+});
+
+test('the worker says once that it is ready, and warns of nothing that is by design', () => {
+  const entries = (worker?.log() ?? '')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { message: string });
+  const ready = `Worker ready: polls vector-ferry in namespace ${lab.env['TEMPORAL_NAMESPACE']}, 8 slots`;
+  assert.deepEqual(
+    entries.flatMap(({ message }) => (message.startsWith('Worker ready') ? [message] : [])),
+    [ready],
+  );
+  const byDesign = /^No workflows registered|^Activity failed|webpack/u;
+  // A slow machine makes the SDK warn of other things.
+  assert.deepEqual(
+    entries.filter(({ message }) => byDesign.test(message)),
+    [],
+  );
+});
+
 /** After a cancel every record in the target is whole, old or new, and the ledger says cancelled. */
 async function assertWhole(jobId: string): Promise<void> {
   const points = await lab.qdrant.points();

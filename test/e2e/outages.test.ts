@@ -15,7 +15,7 @@ async function underWay(settings: Record<string, string> = {}): Promise<Lab> {
   await insertRows(lab.sql, distinctRows(ROWS));
   await lab.embeddings.behave({ latencyMs: 2_000 });
   await lab.worker();
-  const started = await lab.ferry('start', '--detach');
+  const started = await lab.ferry('start', '--detach', '--no-preflight');
   assert.equal(started.code, 0, started.stderr);
   await until(
     'five batches have ended',

@@ -177,7 +177,7 @@ test('people read it in plain words', async () => {
   assert.equal(code, 0);
   assert.match(stdout, /^plan of ip_summary-to-memos\n/u);
   assert.match(stdout, /all 100 records, as if the target were empty/u);
-  assert.match(stdout, /cost +about [\d.]+ USD/u);
+  assert.match(stdout, /cost +at most about [\d.]+ USD/u);
   const unpriced = await lab.ferryWith({ OPENAI_EMBEDDING_MODEL: 'own-model' }, 'plan', '--limit', '10');
   assert.match(unpriced.stdout, /cost +unknown: set OPENAI_USD_PER_MILLION_TOKENS/u);
 });

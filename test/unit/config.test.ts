@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, beforeEach, describe, it } from 'node:test';
 import {
+  checkJob,
   checkWorker,
   defaultJobName,
   jobSpecification,
@@ -12,6 +13,7 @@ import {
   serviceConfig,
   temporalConfig,
   workerConfig,
+  type Environment,
 } from '../../src/config.ts';
 import { InputError } from '../../src/errors.ts';
 
@@ -164,6 +166,7 @@ describe('problems', () => {
       MAX_WORKERS: '0',
       MYSQL_TABLE: 'a.b.c',
       MYSQL_FILTER: 'a = 1; DROP TABLE x',
+      QDRANT_BINARY_QUANTIZATION: 'yes',
       MYSQL_PAYLOAD_COLUMNS: 'title,text',
       SOURCE_LABEL: 'my shop',
     });
@@ -171,7 +174,15 @@ describe('problems', () => {
       problemsOf(() => jobSpecification(readEnvironment(), {}))
         .map((problem) => problem.split(':')[0])
         .toSorted(),
-      ['BATCH_SIZE', 'MAX_WORKERS', 'MYSQL_FILTER', 'MYSQL_PAYLOAD_COLUMNS', 'MYSQL_TABLE', 'SOURCE_LABEL'],
+      [
+        'BATCH_SIZE',
+        'MAX_WORKERS',
+        'MYSQL_FILTER',
+        'MYSQL_PAYLOAD_COLUMNS',
+        'MYSQL_TABLE',
+        'QDRANT_BINARY_QUANTIZATION',
+        'SOURCE_LABEL',
+      ],
     );
   });
 
@@ -267,6 +278,20 @@ describe('problems', () => {
       /^\d+ settings are missing or malformed:\n\nSource \(MySQL or MariaDB\)\n {2}MYSQL_/u,
     );
     assert.match(error.report, /\.env\.example/u);
+  });
+
+  it('of a job and of its workers are found at once where nothing is set', () => {
+    const named = (settings: Readonly<Record<string, string>>) => {
+      setEnvironment(settings);
+      const environment = readEnvironment();
+      return problemsOf(() => checkJob(environment, (read) => jobSpecification(read, {})))
+        .map((problem) => problem.split(':')[0])
+        .toSorted();
+    };
+    assert.deepEqual(named({}), Object.keys(REQUIRED).toSorted());
+    assert.deepEqual(named({ TEMPORAL_ADDRESS: 'temporal.example:7233' }), ['MYSQL_DATABASE']);
+    // What only workers need is no problem of a machine that starts jobs.
+    assert.deepEqual(named({ MYSQL_DATABASE: 'shop', BATCH_SIZE: '0' }), ['BATCH_SIZE']);
   });
 
   it('of Temporal are found before its library takes them for something else', () => {
@@ -407,5 +432,80 @@ describe('the local stack', () => {
   it('is not used where none is running', () => {
     assert.equal(readEnvironment().isStack, false);
     assert.match(problemsOf(() => readEnvironment({ useStack: true })).join(), /^--stack: .*ferry stack up/u);
+  });
+
+  const STACK = {
+    mariadb: { host: '127.0.0.1', port: '3399', user: 'ferry', password: 'pw', database: 'ferry' },
+    qdrant: { url: 'http://127.0.0.1:6399', apiKey: 'stack-key' },
+    embeddings: { baseUrl: 'http://127.0.0.1:6398/v1', apiKey: 'stack-key' },
+    temporal: { address: '127.0.0.1:7299', namespace: 'stack', uiUrl: 'http://127.0.0.1:8299' },
+  };
+
+  /** A stack without processes runs for as long as its file is there. */
+  function withStack(settings: Readonly<Record<string, string>>): Environment {
+    const dir = join(home, 'stack');
+    mkdirSync(dir, { recursive: true });
+    const services = Object.entries(STACK).map(([name, connection]) => [name, { connection, processes: [] }]);
+    const state = { format: 'vector-ferry stack 1', dir, services: Object.fromEntries(services) as object };
+    writeFileSync(join(dir, 'stack.json'), JSON.stringify(state));
+    setEnvironment({ ...settings, FERRY_STACK_DIR: dir });
+    return readEnvironment({ useStack: 'MYSQL_HOST' in settings });
+  }
+
+  const OWN = {
+    MYSQL_ROWS_PER_SECOND: '20',
+    MYSQL_POOL_SIZE: '3',
+    QDRANT_TIMEOUT_SECONDS: '7',
+    OPENAI_RPM: '60',
+    OPENAI_MAX_CONCURRENCY: '2',
+    WORKER_SLOTS: '4',
+  };
+
+  for (const [how, production] of [
+    ['used by itself', {}],
+    ['asked for', { ...REQUIRED, MYSQL_PASSWORD: 'x', TEMPORAL_ADDRESS: 'temporal.example:7233' }],
+  ] as const) {
+    it(`${how}: settings that are no places hold`, () => {
+      const environment = withStack({ ...production, ...OWN });
+      assert.equal(environment.isStack, true);
+      const settings = { ...serviceConfig(environment), ...workerConfig(environment) };
+      for (const [name, value] of Object.entries(OWN)) {
+        assert.equal(settings[name as keyof typeof settings], Number(value), name);
+      }
+    });
+
+    it(`${how}: they are checked`, () => {
+      const wrong = { MYSQL_POOL_SIZE: 'abc', OPENAI_RPM: 'abc', QDRANT_TIMEOUT_SECONDS: '0' };
+      assert.deepEqual(
+        problemsOf(() => checkWorker(withStack({ ...production, ...wrong })))
+          .map((problem) => problem.split(':')[0])
+          .toSorted(),
+        Object.keys(wrong).toSorted(),
+      );
+    });
+  }
+
+  it('mixes with no place, secret or ledger of another', () => {
+    const environment = withStack({
+      ...REQUIRED,
+      MYSQL_PORT: '1',
+      MYSQL_TLS: 'verify',
+      MYSQL_CA: '/nowhere/ca.pem',
+      QDRANT_API_KEY: 'canary',
+      OPENAI_BASE_URL: 'https://models.example/v1',
+      OPENAI_ORG_ID: 'canary',
+      OPENAI_PROJECT_ID: 'canary',
+      SUPABASE_URL: 'https://project.example',
+      SUPABASE_KEY: 'canary',
+      TEMPORAL_ADDRESS: 'temporal.example:7233',
+      TEMPORAL_API_KEY: 'canary',
+      TEMPORAL_TLS: 'true',
+    });
+    assert.doesNotMatch(JSON.stringify(environment.values), /canary|example|nowhere|verify/u);
+    const settings = serviceConfig(environment);
+    assert.deepEqual([settings.MYSQL_HOST, settings.MYSQL_PORT], ['127.0.0.1', 3399]);
+    assert.equal(settings.OPENAI_BASE_URL, 'http://127.0.0.1:6398/v1');
+    assert.equal(settings.SUPABASE_URL, undefined);
+    assert.equal(temporalConfig(environment).connectionOptions.address, '127.0.0.1:7299');
   });
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Fault, InputError } from '../../src/errors.ts';
 import { inspect, MAX_INSPECTED_POINTS, recordIdOf } from '../../src/inquiry/inspect.ts';
-import type { InquiryServices } from '../../src/inquiry/inquiries.ts';
+import type { InquiryServices } from '../../src/inquiry/services.ts';
 import { expectationOf } from '../../src/reconcile/compare.ts';
 import { desiredPoints } from '../../src/reconcile/diff.ts';
 import { chunk } from '../../src/chunking/chunker.ts';
@@ -61,7 +61,7 @@ function services(
       sizes: async () => [{ id: ID, bytes: 17_000_000 }],
     },
     target: {
-      examine: async () => ({ collection }),
+      find: async () => ({ collection }),
       record: async () => {
         if (collection === null) throw new Fault('target_collection_missing');
         return points;
@@ -137,11 +137,24 @@ describe('inspect', () => {
     );
   });
 
-  it('lists no more points and texts than an answer has room for', async () => {
+  it('cuts copied columns of long text', async () => {
+    const copied = Object.fromEntries(
+      Array.from({ length: 100 }, (_, k) => [`long${k}`, '\n\u0001文😀'.repeat(50_000)]),
+    );
+    const report = await ask(services({ ...ROW, copied }, await stored(ROW)), true);
+    const shown = Object.values(report.row?.copied ?? {}).map(String);
+    assert.ok(Buffer.byteLength(JSON.stringify(report)) < 2 * 1024 * 1024);
+    assert.ok(shown.every((text) => text.endsWith('…') && text.isWellFormed()));
+    assert.ok((shown[0] ?? '').length > 1_000);
+  });
+
+  it('lists no more points than an answer has room for', async () => {
     const [point] = await stored(ROW);
     const many = Array.from({ length: MAX_INSPECTED_POINTS + 5 }, () => ({
       ...(point as StoredPoint),
-      text: '文'.repeat(2_000),
+      head: { ...(point as StoredPoint).head, id: '00000000-0000-4000-8000-000000000000' },
+      jobId: '00000000-0000-4000-8000-000000000000',
+      text: '文\n"'.repeat(1_000),
     }));
     const report = await ask(services(ROW, many), true);
     assert.deepEqual([report.pointCount, report.points.length], [many.length, MAX_INSPECTED_POINTS]);

@@ -8,7 +8,7 @@ describe('remedy', () => {
 
   for (const [code] of halting) {
     it(`${code}: names the commands, with the job's name`, () => {
-      assert.match(remedy(code, 'my job'), /`ferry (?:resume|cancel) my job`.*\.$/u);
+      assert.match(remedy(code, 'my job'), /`ferry (?:resume|cancel) 'my job'`.*\.$/u);
     });
   }
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { aligned, excerpt, widthOf } from '../../src/cli/columns.ts';
+import { aligned, excerpt, widthOf } from '../../src/cli/terminal-width.ts';
 import { hitList } from '../../src/cli/search-render.ts';
 import { Fault, InputError, type FaultCode } from '../../src/errors.ts';
-import type { InquiryServices } from '../../src/inquiry/inquiries.ts';
+import type { InquiryServices } from '../../src/inquiry/services.ts';
 import { checkSearch, MAX_HITS, search } from '../../src/inquiry/search.ts';
-import type { SearchInput } from '../../src/job/inquiry.ts';
+import type { Hit, SearchInput } from '../../src/job/inquiry.ts';
 import type { ParentHit, SearchHit, SearchQuery } from '../../src/target/target.ts';
 import { fakeSpecification } from '../support/specification.ts';
 
@@ -25,7 +25,9 @@ const HIT: SearchHit = {
   parentIndex: 1,
   chunkIndex: 4,
   text: 'A text.',
+  copied: { kind: 'memo', serial: 9_007_199_254_740_993n, draft: null },
 };
+const COPIED = { kind: 'memo', serial: '9007199254740993', draft: null };
 
 const PARENT: ParentHit = {
   id: 'parent',
@@ -34,6 +36,7 @@ const PARENT: ParentHit = {
   tenant: 'acme',
   parentIndex: 1,
   text: 'A text. And more.',
+  copied: { kind: 'memo' },
   children: [],
 };
 
@@ -51,6 +54,7 @@ class Services {
   readonly embedded: string[] = [];
   collection: string | null = 'memos_v1';
   differences: string[] = [];
+  vectorDifferences: string[] = [];
   hits: SearchHit[] = [HIT];
   refusal: FaultCode | null = null;
 
@@ -64,7 +68,11 @@ class Services {
         },
       },
       target: {
-        examine: async () => ({ collection: this.collection, differences: this.differences }),
+        find: async () => ({
+          collection: this.collection,
+          differences: [...this.differences, ...this.vectorDifferences],
+          vectorDifferences: this.vectorDifferences,
+        }),
         search: async (owner: { collection: string }, query: SearchQuery) => {
           assert.equal(owner.collection, this.collection);
           this.queries.push(query);
@@ -98,13 +106,23 @@ describe('search', () => {
     const report = await search(services.all, INPUT, attempt);
     assert.deepEqual(report, {
       collection: 'memos_v1',
-      hits: [{ ...HIT, recordId: '9007199254740993', children: [] }],
+      hits: [{ ...HIT, recordId: '9007199254740993', copied: COPIED, children: [] }],
     });
     const { hits } = await search(services.all, { ...INPUT, parents: true }, attempt);
     assert.deepEqual(
       [hits[0]?.id, hits[0]?.chunkIndex, hits[0]?.children[0]?.chunkIndex],
       ['parent', null, 4],
     );
+  });
+
+  it('asks for the copied columns of the job, and cuts them as texts', async () => {
+    const services = new Services();
+    const table = { ...INPUT.specification.table, payloadColumns: ['kind', 'serial'] };
+    const specification = { ...INPUT.specification, table };
+    services.hits = [{ ...HIT, copied: { kind: 'x'.repeat(3 * 1024 * 1024) } }];
+    const report = await search(services.all, { ...INPUT, specification }, attempt);
+    assert.deepEqual(services.queries[0]?.copiedColumns, ['kind', 'serial']);
+    assert.ok(Buffer.byteLength(JSON.stringify(report)) < 2 * 1024 * 1024);
   });
 
   it('names the setting where there is no collection yet', async () => {
@@ -119,10 +137,18 @@ describe('search', () => {
 
   it('pays nothing for vectors that say nothing in the collection; words still find', async () => {
     const services = new Services();
-    services.differences = ['dimensions are 3, not 4'];
+    services.vectorDifferences = ['dimensions are 3, not 4'];
     await assert.rejects(search(services.all, INPUT, attempt), { code: 'target_incompatible' });
     assert.deepEqual(services.embedded, []);
     assert.equal((await search(services.all, { ...INPUT, mode: 'sparse' }, attempt)).hits.length, 1);
+  });
+
+  it('searches where only something else differs: words are looked up with the options of the collection', async () => {
+    const services = new Services();
+    services.differences = ['BM25 option k is 1.2, expected 2', 'type of payload index type is integer'];
+    for (const mode of ['hybrid', 'dense', 'sparse'] as const) {
+      assert.equal((await search(services.all, { ...INPUT, mode }, attempt)).hits.length, 1);
+    }
   });
 
   it('a text that the service refuses is bad input', async () => {
@@ -161,7 +187,7 @@ describe('checkSearch', () => {
 });
 
 describe('what people see of a search', () => {
-  const hits = [{ ...HIT, recordId: '7', children: [] }];
+  const hits = [{ ...HIT, recordId: '7', copied: {}, children: [] }];
 
   it('score, record, tenant, position and excerpt', () => {
     assert.match(
@@ -171,6 +197,18 @@ describe('what people see of a search', () => {
     const parent = { ...hits[0]!, chunkIndex: null, children: [{ ...hits[0]!, chunkIndex: 2 }, hits[0]!] };
     assert.match(hitList({ collection: 'memos_v1', hits: [parent] }), /parent 1, found by child 2, 4\n/);
     assert.equal(hitList({ collection: 'memos_v1', hits: [] }), 'Nothing found in memos_v1.');
+  });
+
+  it('copied columns, unless they are null; no word of tenants where there is none', () => {
+    const copied = { kind: 'a\u001b[31m', serial: '9007199254740993', draft: null, rank: 2 };
+    const text = hitList({ collection: 'memos_v1', hits: [{ ...hits[0]!, tenant: null, copied }] });
+    assert.match(
+      text,
+      /record 7 {2}parent 1, child 4 {2}kind "a\\u001b\[31m" {2}serial "9007199254740993" {2}rank 2\n/,
+    );
+    // As a worker of an older release answers.
+    const older = { ...hits[0]!, copied: undefined } as unknown as Hit;
+    assert.match(hitList({ collection: 'memos_v1', hits: [older] }), /parent 1, child 4\n/);
   });
 
   it('an excerpt is one line of so many columns, wide characters counted double', () => {

@@ -60,9 +60,13 @@ describe('ferry --version', () => {
     const { status, stdout } = version({});
     assert.equal(status, 0);
     assert.match(stdout, /\(nothing is configured, and no local stack runs\)$/m);
-    assert.match(stdout, /^ {2}source +not set, table not set\.ip_summary$/m);
+    assert.match(stdout, /^ {2}source +not set, database not set, table ip_summary$/m);
     assert.match(stdout, /^ {2}Qdrant +not set, collection memos$/m);
     assert.match(stdout, /^ {2}Supabase +no ledger$/m);
+  });
+
+  it('takes the database from the table where that names it', () => {
+    assert.match(version({ MYSQL_TABLE: 'shop.notes' }).stdout, /^ {2}source +not set, table shop\.notes$/m);
   });
 
   it('is not disturbed by malformed settings, and repeats none of them', () => {

@@ -32,6 +32,7 @@ const FOUND: SearchReport = {
       parentIndex: 0,
       chunkIndex: 0,
       text: SECRET,
+      copied: {},
       children: [],
     },
   ],
