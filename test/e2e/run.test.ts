@@ -34,8 +34,16 @@ let qdrant: QdrantControl;
 before(async () => {
   services = await ownStack(['mariadb', 'postgrest', 'qdrant', 'embeddings']);
   const own = services.environment();
-  const { PATH = '', HOME = '' } = process.env;
-  env = { PATH, HOME, ...own, FERRY_STACK_DIR: temporalDir, BATCH_SIZE: '10', MAX_WORKERS: '2' };
+  const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env;
+  env = {
+    PATH,
+    HOME,
+    NODE_COMPILE_CACHE,
+    ...own,
+    FERRY_STACK_DIR: temporalDir,
+    BATCH_SIZE: '10',
+    MAX_WORKERS: '2',
+  };
   env['WORKER_HEARTBEAT_INTERVAL'] = '2';
   sql = await mysql.createConnection({
     host: env['MYSQL_HOST'] ?? '',

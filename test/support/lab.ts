@@ -65,9 +65,9 @@ export class Lab {
   /** @param settings the product's settings, on top of the stack's addresses and a heartbeat every 2 s */
   static async open(settings: Record<string, string> = {}): Promise<Lab> {
     const stack = await ownStack();
-    const { PATH = '', HOME = '' } = process.env;
+    const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env;
     const own = stack.environment() as Record<string, string>;
-    const env = { PATH, HOME, ...own, WORKER_HEARTBEAT_INTERVAL: '2', ...settings };
+    const env = { PATH, HOME, NODE_COMPILE_CACHE, ...own, WORKER_HEARTBEAT_INTERVAL: '2', ...settings };
     const temporal = await connectTemporal({
       connectionOptions: { address: own['TEMPORAL_ADDRESS'] ?? '' },
       namespace: own['TEMPORAL_NAMESPACE'] ?? '',
