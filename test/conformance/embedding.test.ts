@@ -12,7 +12,7 @@ import { after, before, describe, it } from 'node:test';
 import { startEmbeddingsServer, type EmbeddingsServer } from '../../src/stack/embeddings-server.ts';
 import { EMBEDDING_CHECKS, RATE_CHECKS } from './embedding-suite.ts';
 import type { EmbeddingChecks, EmbeddingPlace } from './embedding-suite.ts';
-import { startPlantedProxy, type Plant } from './planted-proxy.ts';
+import { itNotices, startPlantedProxy, type Plant, type PlantedFault } from './planted-proxy.ts';
 
 const ALL_CHECKS = { ...EMBEDDING_CHECKS, ...RATE_CHECKS };
 const KEY = 'sk-conformance';
@@ -116,7 +116,7 @@ const reshaping = (change: (vector: number[], request: number) => number[]): Pla
 };
 
 describe('the suite notices a service that', () => {
-  const plants: [name: string, plant: Plant, noticedBy: string][] = [
+  const plants: PlantedFault[] = [
     [
       'gives vectors to the wrong texts',
       answering(({ data }) => {
@@ -199,13 +199,7 @@ describe('the suite notices a service that', () => {
       'the rate limits are read from the headers',
     ],
   ];
-  for (const [name, plant, noticedBy] of plants) {
-    it(name, async (t) => {
-      const failed = await failuresWith(plant);
-      t.diagnostic(`failed: ${failed.join('; ')}`);
-      assert.ok(failed.includes(noticedBy), `'${noticedBy}' passed; failed: ${failed.join('; ') || 'none'}`);
-    });
-  }
+  itNotices(plants, failuresWith);
 });
 
 describe('the suite passes', () => {

@@ -10,8 +10,8 @@ import { testStack } from '../support/stack.ts';
 import { LedgerLab } from './ledger-lab.ts';
 import type { LedgerPlace } from './ledger-lab.ts';
 import { ANONYMOUS_CHECKS, LEDGER_CHECKS } from './ledger-suite.ts';
-import { startPlantedProxy } from './planted-proxy.ts';
-import type { Call, Plant } from './planted-proxy.ts';
+import { itNotices, startPlantedProxy } from './planted-proxy.ts';
+import type { Call, Plant, PlantedFault } from './planted-proxy.ts';
 
 const ALL_CHECKS = { ...LEDGER_CHECKS, ...ANONYMOUS_CHECKS };
 
@@ -84,7 +84,7 @@ const changing = (change: (sent: Sent['change']) => void): Plant =>
 
 describe('the suite notices a ledger that', () => {
   let raised = 1_000;
-  const plants: [name: string, plant: Plant, noticedBy: string][] = [
+  const plants: PlantedFault[] = [
     [
       'says yes and keeps nothing',
       async (call, send) => (isApply(call) ? { status: 204, headers: {}, body: '' } : send(call)),
@@ -182,13 +182,7 @@ describe('the suite notices a ledger that', () => {
       'examine finds tables, functions and key in order',
     ],
   ];
-  for (const [name, plant, noticedBy] of plants) {
-    it(name, async (t) => {
-      const failed = await failuresWith(plant);
-      t.diagnostic(`failed: ${failed.join('; ')}`);
-      assert.ok(failed.includes(noticedBy), `'${noticedBy}' passed; failed: ${failed.join('; ') || 'none'}`);
-    });
-  }
+  itNotices(plants, failuresWith);
 });
 
 describe('the suite passes', () => {

@@ -1,7 +1,9 @@
+import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { it } from 'node:test';
 
 /** A request on its way to a service. */
 export interface Call {
@@ -21,6 +23,9 @@ export interface Reply {
 
 /** What a proxy does in the place of passing on; `send` asks the real service. */
 export type Plant = (call: Call, send: (call: Call) => Promise<Reply>) => Promise<Reply>;
+
+/** A service that does something wrong, and the check that has to notice it. */
+export type PlantedFault = readonly [name: string, plant: Plant, noticedBy: string];
 
 /** A proxy that runs. */
 export interface PlantedProxy {
@@ -57,6 +62,24 @@ export async function startPlantedProxy(url: string, plant: Plant): Promise<Plan
       await closed;
     },
   };
+}
+
+/**
+ * A test for each fault: its check must fail.
+ *
+ * @param failuresWith runs the suite through a proxy and gives the names of the checks that fail
+ */
+export function itNotices(
+  faults: readonly PlantedFault[],
+  failuresWith: (plant: Plant) => Promise<string[]>,
+): void {
+  for (const [name, plant, noticedBy] of faults) {
+    it(name, async (t) => {
+      const failed = await failuresWith(plant);
+      t.diagnostic(`failed: ${failed.join('; ')}`);
+      assert.ok(failed.includes(noticedBy), `'${noticedBy}' passed; failed: ${failed.join('; ') || 'none'}`);
+    });
+  }
 }
 
 /** Headers that concern one connection or the form of the body on it. */

@@ -1,21 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, afterEach, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 
 import type { QdrantClient } from '@qdrant/js-client-rest';
 
-import {
-  connect,
-  createMemos,
-  document,
-  type Front,
-  refusal,
-  send,
-  startFront,
-  stopFront,
-} from '../support/qdrant-front.ts';
+import { createMemos, document, type Front, refusal, send, shareFront } from '../support/qdrant-front.ts';
 
 const NORTH = [1, 0, 0, 0];
 const parentId = (ordinal: number) => `00000000-0000-5000-8000-${String(ordinal).padStart(12, '0')}`;
@@ -31,25 +19,10 @@ type Groups = Awaited<ReturnType<QdrantClient['queryGroups']>>['groups'];
 const outline = (groups: Groups) => groups.map(({ id, hits }) => [id, hits.map((hit) => hit.id)]);
 
 void describe('qdrant front, groups and facets', () => {
-  let dir: string;
   let front: Front;
   let client: QdrantClient;
 
-  before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'ferry-qdrant-groups-'));
-    front = await startFront(dir);
-    client = connect(front);
-  });
-
-  afterEach(async () => {
-    const { collections } = await client.getCollections();
-    for (const { name } of collections) await client.deleteCollection(name);
-  });
-
-  after(async () => {
-    await stopFront(front);
-    await rm(dir, { recursive: true, force: true });
-  });
+  shareFront('groups', (shared) => ({ front, client } = shared));
 
   void describe('groups', () => {
     const nearest = { query: NORTH, using: 'child' };

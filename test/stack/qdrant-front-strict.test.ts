@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, afterEach, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 
 import type { QdrantClient, Schemas } from '@qdrant/js-client-rest';
 
@@ -12,6 +10,7 @@ import {
   type Front,
   refusal,
   send,
+  shareFront,
   startFront,
   stopFront,
 } from '../support/qdrant-front.ts';
@@ -24,21 +23,7 @@ void describe('qdrant front, strict mode and telemetry', () => {
   let front: Front;
   let client: QdrantClient;
 
-  before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'ferry-qdrant-strict-'));
-    front = await startFront(dir);
-    client = connect(front);
-  });
-
-  afterEach(async () => {
-    const { collections } = await client.getCollections();
-    for (const { name } of collections) await client.deleteCollection(name);
-  });
-
-  after(async () => {
-    await stopFront(front);
-    await rm(dir, { recursive: true, force: true });
-  });
+  shareFront('strict', (shared) => ({ dir, front, client } = shared));
 
   async function restrict(limits: Schemas['StrictModeConfig']): Promise<void> {
     await createMemos(client, 'memos');

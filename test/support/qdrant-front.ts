@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { after, afterEach, before } from 'node:test';
 
 import { QdrantClient } from '@qdrant/js-client-rest';
 
@@ -54,6 +57,37 @@ export async function stopFront(front: Front, signal: NodeJS.Signals = 'SIGTERM'
 export function connect(front: Front, apiKey?: string): QdrantClient {
   const headers = { 'accept-encoding': 'identity', ...(apiKey && { 'api-key': apiKey }) };
   return new QdrantClient({ url: front.url, checkCompatibility: false, headers });
+}
+
+/** A front in a folder of its own, and a client of it. */
+export interface SharedFront {
+  readonly dir: string;
+  readonly front: Front;
+  readonly client: QdrantClient;
+}
+
+/**
+ * Starts a front before the tests of a `describe` and stops it after them; no collection outlives its test.
+ *
+ * @param purpose part of the folder's name
+ * @param started gets the front, before the first test
+ */
+export function shareFront(purpose: string, started: (shared: SharedFront) => void): void {
+  let shared: SharedFront;
+  before(async () => {
+    const dir = await mkdtemp(join(tmpdir(), `ferry-qdrant-${purpose}-`));
+    const front = await startFront(dir);
+    shared = { dir, front, client: connect(front) };
+    started(shared);
+  });
+  afterEach(async () => {
+    const { collections } = await shared.client.getCollections();
+    for (const { name } of collections) await shared.client.deleteCollection(name);
+  });
+  after(async () => {
+    await stopFront(shared.front);
+    await rm(shared.dir, { recursive: true, force: true });
+  });
 }
 
 export interface Reply {
