@@ -1,13 +1,21 @@
 import { realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import {
+  NativeConnection,
+  Runtime,
+  Worker,
+  type WorkerOptions,
+  type WorkflowBundleOption,
+} from '@temporalio/worker';
 import { createActivities, createLedgerActivities } from './activities/index.ts';
 import { readEnvironment, temporalConfig, workerConfig, type Environment } from './config.ts';
+import { createDataConverter, FAILURE_CONVERTER_PATH } from './encryption/data-converter.ts';
 import { InputError } from './errors.ts';
 import { LEDGER_TASK_QUEUE, TASK_QUEUE } from './job/job.ts';
 import { createServices, type Services } from './services.ts';
 import { installRuntime } from './telemetry/runtime.ts';
+import { sourceBundle, workflowCacheFolder } from './workflow-cache.ts';
 
 /** A worker of this process. It polls once `run` is called. */
 export interface OpenWorker {
@@ -29,7 +37,7 @@ export interface OpenWorker {
  */
 export async function openWorker(environment: Environment): Promise<OpenWorker> {
   const settings = workerConfig(environment);
-  const { connectionOptions, namespace } = temporalConfig(environment);
+  const { connectionOptions, namespace, payloadKeys = [] } = temporalConfig(environment);
   const identity = `${process.pid}@${hostname()}`;
   const services = createServices(environment, identity);
   try {
@@ -46,6 +54,9 @@ export async function openWorker(environment: Environment): Promise<OpenWorker> 
     connection,
     namespace,
     identity,
+    dataConverter: createDataConverter(payloadKeys, (message) => {
+      Runtime.instance().logger.error(message);
+    }),
     shutdownGraceTime: `${settings.WORKER_SHUTDOWN_SECONDS}s`,
     // Heartbeats go out as often as the job asks for; the default would send every 0.8 timeouts and leave no room.
     maxHeartbeatThrottleInterval: '500ms',
@@ -58,7 +69,7 @@ export async function openWorker(environment: Environment): Promise<OpenWorker> 
     const workers = [
       await Worker.create({
         ...shared,
-        ...workflowCode(),
+        workflowBundle: await workflowBundle(environment, payloadKeys.length > 0),
         taskQueue: TASK_QUEUE,
         activities: createActivities(services, identity),
         maxConcurrentActivityTaskExecutions: settings.WORKER_SLOTS,
@@ -121,12 +132,22 @@ function shutDown(workers: readonly Worker[]): void {
   for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
 }
 
-/** The bundle that the build made, or the sources in development. */
-function workflowCode(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
+/**
+ * The bundle that the build made; in a clone one of the sources.
+ *
+ * @param isEncrypted whether failures that leave a workflow are to hide their messages; the bundle decides that
+ */
+async function workflowBundle({ values }: Environment, isEncrypted: boolean): Promise<WorkflowBundleOption> {
   const isBuilt = import.meta.url.endsWith('.js');
-  return isBuilt
-    ? { workflowBundle: { codePath: fileURLToPath(new URL('./workflow-bundle.js', import.meta.url)) } }
-    : { workflowsPath: fileURLToPath(new URL('./workflows/index.ts', import.meta.url)) };
+  const built = isEncrypted ? './workflow-bundle-encrypted.js' : './workflow-bundle.js';
+  if (isBuilt) return { codePath: fileURLToPath(new URL(built, import.meta.url)) };
+  const { logger } = Runtime.instance();
+  const workflowsPath = fileURLToPath(new URL('./workflows/index.ts', import.meta.url));
+  return sourceBundle(workflowsPath, {
+    folder: workflowCacheFolder(values),
+    ...(isEncrypted && { failureConverterPath: FAILURE_CONVERTER_PATH }),
+    logger,
+  });
 }
 
 // Also when started through a symbolic link; `ferry worker` and `ferry run` import this file instead.

@@ -21,8 +21,19 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { down, up } from '../src/stack/stack.ts';
 
-const testTimeoutMs = 15 * 60_000;
 const leftoverPatienceMs = 3_000;
+
+/** Begun first, so that none of them runs on alone in the end; the longest of a run are printed at its end. */
+const longest = [
+  'e2e/kill',
+  'e2e/outages',
+  'chaos/chaos',
+  'chaos/chaos-beside',
+  'e2e/upgrade',
+  'e2e/bad-input',
+  'e2e/bad-input-settings',
+  'workflows/scale',
+].map((name) => `test/${name}.test.ts`);
 
 /** Everything that the tests write lies below this folder, so that whatever they leave behind can be told by it. */
 const home = realpathSync(mkdtempSync(join(tmpdir(), 'ferry-test-')));
@@ -41,10 +52,9 @@ function withoutProduct(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !product.test(name)));
 }
 
-/** Runs node:test over the files in a process of its own; resolves with its exit code. */
+/** Runs the files in a process of its own; resolves with its exit code. */
 function runTests(files: readonly string[]): Promise<number> {
-  const options = ['--test-concurrency=2', `--test-timeout=${testTimeoutMs}`, '--test-reporter=spec'];
-  const child = spawn(process.execPath, ['--test', ...options, ...files], {
+  const child = spawn(process.execPath, ['test/support/run-files.ts', ...files], {
     stdio: 'inherit',
     env: {
       ...withoutProduct(process.env),
@@ -60,6 +70,15 @@ function runTests(files: readonly string[]): Promise<number> {
     child.once('error', reject);
     child.once('close', (code) => resolve(code ?? 1));
   });
+}
+
+/** All test files in the order in which they are to begin. */
+function allFiles(): string[] {
+  const files = globSync('test/**/*.test.ts').sort();
+  return [
+    ...longest.filter((file) => files.includes(file)),
+    ...files.filter((file) => !longest.includes(file)),
+  ];
 }
 
 /** Processes other than this one whose command line or working directory lies in the folder. */
@@ -90,9 +109,11 @@ async function leftovers(): Promise<string[]> {
 
 async function main(): Promise<number> {
   const named = process.argv.slice(2);
-  const files = named.length > 0 ? named : globSync('test/**/*.test.ts').sort();
-  if (files.length === 0) {
-    say('there are no tests');
+  const unknown = named.filter((pattern) => globSync(pattern).length === 0);
+  const files = named.length > 0 ? named.flatMap((pattern) => globSync(pattern).sort()) : allFiles();
+  if (files.length === 0 || unknown.length > 0) {
+    say(`there are no such tests: ${unknown.join(', ')}`);
+    rmSync(home, { recursive: true, force: true });
     return 1;
   }
   let code = 1;

@@ -11,18 +11,23 @@ const OUT_MS = 45_000;
 /** A migration of 600 rows in 30 batches that takes about 30 s without an outage, five batches in. */
 async function underWay(settings: Record<string, string> = {}): Promise<Lab> {
   const lab = await Lab.open({ BATCH_SIZE: '20', MAX_WORKERS: '3', ...settings });
-  await createTable(lab.sql);
-  await insertRows(lab.sql, distinctRows(ROWS));
-  await lab.embeddings.behave({ latencyMs: 2_000 });
-  await lab.worker();
-  const started = await lab.ferry('start', '--detach', '--no-preflight');
-  assert.equal(started.code, 0, started.stderr);
-  await until(
-    'five batches have ended',
-    60_000,
-    async () => ((await lab.snapshot()).totals?.completedBatches ?? 0) >= 5,
-  );
-  return lab;
+  try {
+    await createTable(lab.sql);
+    await insertRows(lab.sql, distinctRows(ROWS));
+    await lab.embeddings.behave({ latencyMs: 2_000 });
+    await lab.worker();
+    const started = await lab.ferry('start', '--detach', '--no-preflight');
+    assert.equal(started.code, 0, started.stderr);
+    await until(
+      'five batches have ended',
+      60_000,
+      async () => ((await lab.snapshot()).totals?.completedBatches ?? 0) >= 5,
+    );
+    return lab;
+  } catch (error) {
+    await lab.close();
+    throw error;
+  }
 }
 
 async function assertProven(lab: Lab): Promise<void> {

@@ -28,7 +28,7 @@ export interface Running {
   readonly ended: Promise<Ended>;
 }
 
-/** Runs `ferry` in an empty folder, with these variables and nothing else but PATH and HOME. */
+/** Runs `ferry` in an empty folder, with these variables and none that would change what it does. */
 export class Ferry {
   readonly dir = mkdtempSync(join(tmpdir(), 'ferry-command-'));
   readonly #children = new Set<ChildProcess>();
@@ -39,6 +39,7 @@ export class Ferry {
     this.#env = {
       PATH: process.env['PATH'] ?? '',
       HOME: this.dir,
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
       FERRY_STACK_DIR: join(this.dir, 'no-stack'),
       ...env,
     };

@@ -62,12 +62,16 @@ export class Lab {
     this.qdrant = new QdrantControl(env['QDRANT_URL'] ?? '', env['QDRANT_API_KEY'] ?? '');
   }
 
-  /** @param settings the product's settings, on top of the stack's addresses and a heartbeat every 2 s */
-  static async open(settings: Record<string, string> = {}): Promise<Lab> {
-    const stack = await ownStack();
-    const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env;
+  /**
+   * @param settings the product's settings, on top of the stack's addresses and a heartbeat every 2 s
+   * @param given the stack, closed with the lab; by default a new one
+   */
+  static async open(settings: Record<string, string> = {}, given?: OwnStack): Promise<Lab> {
+    const stack = given ?? (await ownStack());
+    const { PATH = '', HOME = '', XDG_CACHE_HOME = '', NODE_COMPILE_CACHE = '' } = process.env;
     const own = stack.environment() as Record<string, string>;
-    const env = { PATH, HOME, NODE_COMPILE_CACHE, ...own, WORKER_HEARTBEAT_INTERVAL: '2', ...settings };
+    const user = { PATH, HOME, XDG_CACHE_HOME, NODE_COMPILE_CACHE };
+    const env = { ...user, ...own, WORKER_HEARTBEAT_INTERVAL: '2', ...settings };
     const temporal = await connectTemporal({
       connectionOptions: { address: own['TEMPORAL_ADDRESS'] ?? '' },
       namespace: own['TEMPORAL_NAMESPACE'] ?? '',
@@ -80,9 +84,9 @@ export class Lab {
     return this.#temporal.client;
   }
 
-  /** Starts a worker and waits until it polls. */
-  async worker(settings: Record<string, string> = {}): Promise<WorkerProcess> {
-    const child = spawn(process.execPath, [join(root, 'src/worker.ts')], {
+  /** Starts a worker and waits until it polls. @param sources folder that its `src` is in; by default this one */
+  async worker(settings: Record<string, string> = {}, sources = root): Promise<WorkerProcess> {
+    const child = spawn(process.execPath, [join(sources, 'src/worker.ts')], {
       cwd: this.#dir,
       env: { ...this.env, ...settings },
       stdio: ['ignore', 'ignore', 'pipe'],

@@ -6,6 +6,7 @@ import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/wo
 import type { Activities, JobContext, PartitionPlan } from '../../src/job/job.ts';
 import { LEDGER_TASK_QUEUE, TASK_QUEUE } from '../../src/job/job.ts';
 import type { JobSpecification } from '../../src/job/specification.ts';
+import { sourceBundle, workflowCacheFolder } from '../../src/workflow-cache.ts';
 import { testStack } from './stack.ts';
 
 Runtime.install({
@@ -45,7 +46,10 @@ export async function temporalLab(
       const main = await Worker.create({
         ...shared,
         taskQueue: TASK_QUEUE,
-        workflowsPath,
+        workflowBundle: await sourceBundle(workflowsPath, {
+          folder: workflowCacheFolder(process.env),
+          logger: Runtime.instance().logger,
+        }),
         activities: work,
         maxCachedWorkflows: 50,
       });

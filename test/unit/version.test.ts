@@ -12,11 +12,11 @@ after(() => rmSync(dir, { recursive: true, force: true }));
 
 /** Runs `ferry --version` in an empty folder, with these settings and no others. */
 function version(settings: Record<string, string>, ...args: string[]) {
-  const { PATH } = process.env;
+  const { PATH, NODE_COMPILE_CACHE } = process.env;
   return spawnSync(process.execPath, [join(ROOT, 'src/cli.ts'), '--version', ...args], {
     cwd: dir,
     encoding: 'utf8',
-    env: { PATH, HOME: dir, FERRY_STACK_DIR: join(dir, 'stack'), ...settings },
+    env: { PATH, NODE_COMPILE_CACHE, HOME: dir, FERRY_STACK_DIR: join(dir, 'stack'), ...settings },
     timeout: 60_000,
   });
 }
