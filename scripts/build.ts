@@ -23,12 +23,15 @@ function compile(): void {
   });
 }
 
+/** One bundle as it is, one for workers that encrypt: it also encrypts the messages of failures. */
 async function bundleWorkflows(): Promise<number> {
-  const { code } = await bundleWorkflowCode({
-    workflowsPath: join(dist, 'workflows', 'index.js'),
-    logger: new DefaultLogger('WARN'),
-  });
+  const workflowsPath = join(dist, 'workflows', 'index.js');
+  const failureConverterPath = join(dist, 'encryption', 'failure-converter.js');
+  const logger = new DefaultLogger('WARN');
+  const { code } = await bundleWorkflowCode({ workflowsPath, logger });
   writeFileSync(join(dist, 'workflow-bundle.js'), code);
+  const encrypted = await bundleWorkflowCode({ workflowsPath, failureConverterPath, logger });
+  writeFileSync(join(dist, 'workflow-bundle-encrypted.js'), encrypted.code);
   return code.length;
 }
 

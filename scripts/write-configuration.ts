@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { embeddingSettings } from '../src/embedding/settings.ts';
+import { encryptionSettings } from '../src/encryption/payload-keys.ts';
 import { ledgerSettings } from '../src/ledger/settings.ts';
 import { clientSettings, jobSettings, workerSettings } from '../src/settings.ts';
 import { sourceSettings } from '../src/source/settings.ts';
@@ -62,6 +63,11 @@ const SECTIONS: readonly Section[] = [
     title: 'Workers',
     about: 'How one worker process behaves.',
     settings: workerSettings,
+  },
+  {
+    title: 'Encryption',
+    about: 'Optional: what Temporal stores of jobs is readable only with a key. See operations.md.',
+    settings: encryptionSettings,
   },
   {
     title: 'Commands',

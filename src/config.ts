@@ -1,15 +1,16 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
-import { loadClientConnectConfig, type ClientConnectConfig } from '@temporalio/envconfig';
 import { distance } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { priceOf } from './embedding/price.ts';
 import { embeddingSettings } from './embedding/settings.ts';
+import { encryptionSettings } from './encryption/payload-keys.ts';
 import { InputError } from './errors.ts';
 import type { JobSpecification } from './job/specification.ts';
 import { ledgerSettings } from './ledger/settings.ts';
 import { checkAll, collect, lacksSettings, SettingsError } from './setting-problems.ts';
+import { parse } from './parse-settings.ts';
 import { clientSettings, jobSettings, workerSettings } from './settings.ts';
 import { sourceSettings } from './source/settings.ts';
 import { sourceName, tableSettings, tableSpec } from './source/table-settings.ts';
@@ -18,30 +19,15 @@ import { isAlive } from './stack/process-table.ts';
 import { environment as stackEnvironment, type StackEnvironment } from './stack/stack-environment.ts';
 import { readState, stackDir } from './stack/state.ts';
 import { bm25Options, collectionSettings, targetSettings } from './target/settings.ts';
+import { isOfTemporalServer, TEMPORAL_NAMES, temporalConfig } from './temporal-config.ts';
+
+export { temporalConfig, temporalUiUrl, type TemporalConfig } from './temporal-config.ts';
 
 /** The variables that say where the product works; with one of them set, a running stack is not used by itself. */
 const PLACES = ['MYSQL_HOST', 'QDRANT_URL', 'OPENAI_API_KEY', 'TEMPORAL_ADDRESS'];
 
-/** Read by @temporalio/envconfig and the stack; listed so that near-misses of them are seen. */
-const OTHER_NAMES = [
-  'TEMPORAL_ADDRESS',
-  'TEMPORAL_NAMESPACE',
-  'TEMPORAL_API_KEY',
-  'TEMPORAL_PROFILE',
-  'TEMPORAL_CONFIG_FILE',
-  'TEMPORAL_TLS',
-  'TEMPORAL_TLS_CLIENT_CERT_PATH',
-  'TEMPORAL_TLS_CLIENT_CERT_DATA',
-  'TEMPORAL_TLS_CLIENT_KEY_PATH',
-  'TEMPORAL_TLS_CLIENT_KEY_DATA',
-  'TEMPORAL_TLS_SERVER_CA_CERT_PATH',
-  'TEMPORAL_TLS_SERVER_CA_CERT_DATA',
-  'TEMPORAL_TLS_DISABLE_HOST_VERIFICATION',
-  'TEMPORAL_CODEC_ENDPOINT',
-  'TEMPORAL_CODEC_AUTH',
-  'TEMPORAL_TLS_SERVER_NAME',
-  'FERRY_STACK_DIR',
-];
+/** Read by Temporal's library and the stack; listed so that near-misses of them are seen. */
+const OTHER_NAMES = [...TEMPORAL_NAMES, 'FERRY_STACK_DIR'];
 
 /**
  * What the local stack says of its own servers, and what would lead elsewhere: addresses, logins, TLS, whom to bill.
@@ -83,6 +69,7 @@ export const ALL_SETTINGS = z.object({
   ...specificationSettings.shape,
   ...workerSettings.shape,
   ...clientSettings.shape,
+  ...encryptionSettings.shape,
 });
 
 /** The settings' raw values, and where they come from. */
@@ -95,9 +82,6 @@ export interface Environment {
   /** Whether Temporal is the local stack's while the other servers are not. @default false */
   readonly isTemporalOfStack?: boolean;
 }
-
-/** Where a client of Temporal connects to. */
-export type TemporalConfig = Required<ClientConnectConfig>;
 
 /**
  * Collects the raw values: environment before ./.env. Where neither says where to work, or with `useStack`, addresses
@@ -122,7 +106,7 @@ export function readEnvironment(options: { useStack?: boolean } = {}): Environme
     return { values, warnings, isStack: false };
   }
   const kept = Object.entries(values).filter(
-    ([name]) => !STACK_SUPPLIES.has(name) && !name.startsWith('TEMPORAL_'),
+    ([name]) => !STACK_SUPPLIES.has(name) && !isOfTemporalServer(name),
   );
   return { values: { ...Object.fromEntries(kept), ...stack }, warnings, isStack: true };
 }
@@ -188,55 +172,6 @@ export function workerConfig({ values }: Environment): z.infer<typeof workerSett
 /** How to reach the ledger; `SUPABASE_URL` is undefined where there is none. */
 export function ledgerConfig({ values }: Environment): z.infer<typeof ledgerSettings> {
   return parse(ledgerSettings, values);
-}
-
-/**
- * Address, TLS and namespace of Temporal: its own variables and temporal.toml, as its CLI reads them.
- *
- * @throws InputError naming every variable that is malformed
- */
-export function temporalConfig({ values, isStack, isTemporalOfStack = false }: Environment): TemporalConfig {
-  const problems = temporalProblems(values);
-  if (problems.length > 0) throw new SettingsError(problems);
-  try {
-    const { connectionOptions, namespace } = loadClientConnectConfig({
-      overrideEnvVars: { ...values },
-      // A profile with TLS or a key for another server would be merged into the connection to the stack.
-      disableFile: isStack || isTemporalOfStack,
-    });
-    return { connectionOptions, namespace: namespace ?? 'default' };
-  } catch (error) {
-    throw new SettingsError([temporalProblem(values, error)]);
-  }
-}
-
-/** Temporal's library takes any other word for `false`, and would send everything in the clear. */
-const TEMPORAL_SWITCHES = ['TEMPORAL_TLS', 'TEMPORAL_TLS_DISABLE_HOST_VERIFICATION'];
-
-function temporalProblems(values: Environment['values']): string[] {
-  const switches = TEMPORAL_SWITCHES.filter((name) => !/^(?:true|false|1|0)$/u.test(values[name] ?? '0'));
-  const address = values['TEMPORAL_ADDRESS'] ?? 'localhost';
-  return [
-    ...(/^(?:[^\s:/@]+|\[[\da-f:.]+\])(?::\d{1,5})?$/iu.test(address)
-      ? []
-      : ['TEMPORAL_ADDRESS: expected host:port such as 127.0.0.1:7233, without http://.']),
-    ...switches.map((name) => `${name}: expected true or false.`),
-  ];
-}
-
-/** Temporal's library names neither the variable nor the profile's file. */
-function temporalProblem(values: Environment['values'], error: unknown): string {
-  const { code, path, message } = error as NodeJS.ErrnoException;
-  const name = Object.keys(values).find((key) => key.startsWith('TEMPORAL_') && values[key] === path);
-  return code !== undefined && path !== undefined
-    ? `${name ?? 'TEMPORAL_CONFIG_FILE'}: cannot read the file ${path} (${code}).`
-    : // Its further lines may quote the file, which may hold a key.
-      `TEMPORAL_CONFIG_FILE, TEMPORAL_PROFILE: expected a file of profiles that has this one; ${message.split('\n')[0]}.`;
-}
-
-/** TEMPORAL_UI_URL; undefined where it is not set. @throws InputError if it is malformed */
-export function temporalUiUrl({ values }: Environment): string | undefined {
-  return parse(clientSettings, values).TEMPORAL_UI_URL;
 }
 
 /** US dollars for a million tokens of the model that new jobs embed with; null if no price is known. */
@@ -319,36 +254,6 @@ function checkChunking(values: Environment['values']): void {
   if (problems.length > 0) throw new SettingsError(problems);
 }
 
-/** Flags that stand for a setting, for messages. */
-const FLAG_OF: Readonly<Record<string, string>> = {
-  BATCH_SIZE: '--batch-size',
-  MAX_WORKERS: '--concurrency',
-};
-
-/**
- * @param flagged values that came from flags: their problems name the flag
- * @throws SettingsError
- */
-function parse<T extends z.ZodObject>(
-  schema: T,
-  values: Readonly<Record<string, string>>,
-  flagged: Readonly<Record<string, string>> = {},
-): z.infer<T> {
-  const own = Object.fromEntries(
-    Object.keys(schema.shape).flatMap((name) => (values[name] === undefined ? [] : [[name, values[name]]])),
-  );
-  const parsed = schema.safeParse(own);
-  if (parsed.success) return parsed.data;
-  throw new SettingsError(
-    parsed.error.issues.map((issue) => {
-      const name = String(issue.path[0]);
-      const state = own[name] === undefined ? 'is not set; ' : '';
-      const flag = flagged[name] === undefined ? name : `${FLAG_OF[name]} (${name})`;
-      return `${flag}: ${state}${issue.message}.`;
-    }),
-  );
-}
-
 function settingsFile(): Record<string, string | undefined> {
   const file = resolve('.env');
   if (!existsSync(file)) return {};
@@ -375,7 +280,7 @@ export function withRunningTemporal(environment: Environment): Environment {
 /** The settings with a stack's Temporal. @param stack what the stack would have in the environment */
 export function withTemporalOf(environment: Environment, stack: StackEnvironment): Environment {
   // No key, certificate or profile for another server may be sent to it.
-  const isTemporal = ([name]: [string, unknown]): boolean => name.startsWith('TEMPORAL_');
+  const isTemporal = ([name]: [string, unknown]): boolean => isOfTemporalServer(name);
   const own = Object.entries(environment.values).filter((entry) => !isTemporal(entry));
   const values = Object.fromEntries([...own, ...Object.entries(stack).filter(isTemporal)]);
   return { ...environment, values, isTemporalOfStack: true };

@@ -44,6 +44,11 @@ export const workerSettings = z.object({
   WORKER_SLOTS: numberSetting({ min: 1, max: 200 })
     .default(8)
     .describe('Batches that one worker process takes at once.'),
+  WORKER_MEMORY_MB: numberSetting({ min: 1, max: 1_000_000 })
+    .default(512)
+    .describe(
+      'Megabytes that rows above 1 MiB may take at once in one worker process; further ones wait for their turn.',
+    ),
   WORKER_CACHED_WORKFLOWS: numberSetting({ min: 2, max: 10_000 })
     .default(200)
     .describe('Workflows that one worker process keeps in memory.'),

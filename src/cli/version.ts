@@ -105,8 +105,21 @@ function temporal(environment: Environment): Version['temporal'] {
   }
 }
 
+/** Settings that are shown; none of them is a secret. */
+type Shown = keyof Pick<
+  typeof ALL_SETTINGS.shape,
+  | 'MYSQL_HOST'
+  | 'MYSQL_DATABASE'
+  | 'MYSQL_TABLE'
+  | 'OPENAI_BASE_URL'
+  | 'OPENAI_EMBEDDING_MODEL'
+  | 'QDRANT_COLLECTION_NAME'
+  | 'QDRANT_URL'
+  | 'SUPABASE_URL'
+>;
+
 /** A setting or its default. What does not parse is not shown: a key may stand in the wrong line. */
-function value({ values }: Environment, name: keyof typeof ALL_SETTINGS.shape): string | null {
+function value({ values }: Environment, name: Shown): string | null {
   const parsed = ALL_SETTINGS.shape[name].safeParse(values[name]);
   if (parsed.success) return parsed.data === undefined ? null : String(parsed.data);
   return values[name] === undefined ? null : MALFORMED;
@@ -119,7 +132,7 @@ function host(environment: Environment): string | null {
 }
 
 /** Without a user, a password and a query, which may hold secrets. */
-function url(environment: Environment, name: keyof typeof ALL_SETTINGS.shape): string | null {
+function url(environment: Environment, name: Shown): string | null {
   const text = value(environment, name);
   if (text === null || !URL.canParse(text)) return text === null ? null : MALFORMED;
   const { protocol, host, pathname } = new URL(text);

@@ -1,5 +1,6 @@
 import { Client, Connection, ServiceError, type ConnectionOptions } from '@temporalio/client';
 import type { TemporalConfig } from '../config.ts';
+import { createDataConverter } from '../encryption/data-converter.ts';
 import { InputError } from '../errors.ts';
 import { describeTcp } from './tcp-probe.ts';
 
@@ -53,7 +54,8 @@ export async function connectTemporal(config: TemporalConfig): Promise<OpenClien
       throw new InputError([problem]);
     }
   }
-  return { client: new Client({ connection, namespace }), close: () => connection.close() };
+  const dataConverter = createDataConverter(config.payloadKeys ?? []);
+  return { client: new Client({ connection, namespace, dataConverter }), close: () => connection.close() };
 }
 
 /** What an answer of the server means for the settings; null if it is no answer, or none about them. */

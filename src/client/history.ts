@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
+import { opened } from './opened.ts';
 
 /** An event of a history, as the server sends it. */
 export type HistoryEvent = NonNullable<
@@ -20,7 +21,7 @@ export async function* historyEvents(
       execution,
       nextPageToken,
     });
-    yield* page.history?.events ?? [];
+    yield* (await opened(client, page.history))?.events ?? [];
     ({ nextPageToken } = page);
   } while (nextPageToken != null && nextPageToken.length > 0);
 }

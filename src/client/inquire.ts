@@ -2,11 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isGrpcDeadlineError, type Client, type WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
+import { isEncrypting } from '../encryption/data-converter.ts';
 import { InputError } from '../errors.ts';
 import type { Inquiries, Inquiry } from '../job/inquiry.ts';
 import { TASK_QUEUE, type BatchHeartbeat } from '../job/job.ts';
 import { cancellable } from './cancellable.ts';
 import { asInquiryError, InquiryError, interrupted } from './inquiry-error.ts';
+import { opened } from './opened.ts';
 import { pollers } from './pollers.ts';
 
 /** What an inquiry is asked. */
@@ -18,7 +20,7 @@ export type Answer<Name extends Inquiry> = Awaited<ReturnType<Inquiries[Name]>>;
 export interface Asking {
   /** Withdraws the question. */
   readonly signal?: AbortSignal;
-  /** Told what the answer waits for (a fault code, `rate_budget` or `free_slot`), and null when it goes on. */
+  /** Told what the answer waits for (a fault code, `rate_budget`, `memory_budget` or `free_slot`), and null when it goes on. */
   readonly onWait?: (reason: string | null) => void;
 }
 
@@ -41,7 +43,7 @@ const TIMEOUTS = { preflight: '15m', plan: '12h', search: '5m', inspect: '5m' } 
 const KEEPS_NO_HISTORY: readonly Inquiry[] = ['search', 'inspect'];
 
 /**
- * Asks a worker: executes the workflow `<inquiry>-<name>-<uuid>`. After an answer that holds content of rows Temporal is
+ * Asks a worker: executes the workflow `<inquiry>-<name>-<uuid>`, without the name if payloads are encrypted. After an answer that holds content of rows Temporal is
  * asked to delete the execution; the server does it some minutes later, and not if it is out just then.
  *
  * @param name of the job that the question is about
@@ -61,7 +63,8 @@ export async function inquireOnWorker<Name extends Inquiry>(
     if (await isDeserted(client)) throw new InputError([nobodyPolls(client)]);
   }
   const handle = await client.workflow.start(inquiry, {
-    workflowId: `${inquiry}-${name}-${randomUUID()}`,
+    // Ids cannot be encrypted, and a job's name is as a rule made of its table's and collection's.
+    workflowId: isEncrypting(client) ? `${inquiry}-${randomUUID()}` : `${inquiry}-${name}-${randomUUID()}`,
     taskQueue: TASK_QUEUE,
     args: [question],
     workflowExecutionTimeout: TIMEOUTS[inquiry],
@@ -115,11 +118,13 @@ async function watch(
   let told: string | null = null;
   for (let looks = 1; ; looks++) {
     await sleep(LOOK_INTERVAL_MS, undefined, { signal: end });
-    const found = await cancellable(client, end, CALL_MS, () => look(handle)).catch((error: unknown) => {
-      // Temporal may be out for a moment; the question is not lost by that.
-      if (Date.now() - seenAt < OUTAGE_MS) return null;
-      throw error;
-    });
+    const found = await cancellable(client, end, CALL_MS, () => look(client, handle)).catch(
+      (error: unknown) => {
+        // Temporal may be out for a moment; the question is not lost by that.
+        if (Date.now() - seenAt < OUTAGE_MS) return null;
+        throw error;
+      },
+    );
     if (found === null) continue;
     seenAt = Date.now();
     if (found.isClosed) continue;
@@ -143,9 +148,11 @@ const PendingActivityState = { SCHEDULED: 1 } as const;
 
 /** What the server knows of an open inquiry. */
 async function look(
+  client: Client,
   handle: WorkflowHandle,
 ): Promise<{ isClosed: boolean; isRefused: boolean; isQueued: boolean; waiting: string | null }> {
   const { raw, status } = await handle.describe();
+  await opened(client, raw.pendingActivities);
   const activity = raw.pendingActivities?.[0];
   const payload = activity?.heartbeatDetails?.payloads?.[0];
   const heartbeat = payload == null ? null : defaultPayloadConverter.fromPayload<BatchHeartbeat>(payload);

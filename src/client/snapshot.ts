@@ -7,11 +7,12 @@ import type { MigrationProgress } from '../job/messages.ts';
 import { addTotals, type Totals } from '../job/outcome.ts';
 import { isFaultCode } from '../errors.ts';
 import { isCancelRequested, notOpen } from './control.ts';
+import { opened } from './opened.ts';
 import { pollers, within, type Poller } from './pollers.ts';
 
 /** What activities wait for. */
 export interface Wait {
-  /** A fault code, or `rate_budget`. */
+  /** A fault code, `rate_budget` or `memory_budget`. */
   readonly reason: string;
   /** ISO 8601: the longest of these waits. */
   readonly since: string;
@@ -148,6 +149,7 @@ async function openSnapshot(
 /** What the pending activities of a workflow say in their heartbeats, and why the ledger's mirror failed last. */
 async function waitsOf(client: Client, workflowId: string): Promise<{ reason: string; since: string }[]> {
   const { raw } = await client.workflow.getHandle(workflowId).describe();
+  await opened(client, raw.pendingActivities);
   return (raw.pendingActivities ?? []).flatMap(({ heartbeatDetails, lastFailure, ...times }) => {
     const payload = heartbeatDetails?.payloads?.[0];
     const heartbeat = payload == null ? null : defaultPayloadConverter.fromPayload<BatchHeartbeat>(payload);

@@ -4,6 +4,7 @@ import { InputError } from '../errors.ts';
 import { migrationWorkflowId, TASK_QUEUE, WORKFLOW_TYPES } from '../job/job.ts';
 import type { MigrationInput } from '../job/job.ts';
 import { differingFields } from '../job/specification.ts';
+import { opened } from './opened.ts';
 
 /** A slash would make the workflow id that of a part of another job. */
 const NAME = /^(?! )[^/\p{Cc}]{1,200}(?<! )$/u;
@@ -69,7 +70,7 @@ async function openRun(
     execution: { workflowId },
     maximumPageSize: 1,
   });
-  const attributes = history?.events?.[0]?.workflowExecutionStartedEventAttributes;
+  const attributes = (await opened(client, history))?.events?.[0]?.workflowExecutionStartedEventAttributes;
   const payload = attributes?.input?.payloads?.[0];
   const input = payload == null ? null : defaultPayloadConverter.fromPayload<MigrationInput>(payload);
   return { jobId: attributes?.firstExecutionRunId ?? '', specification: input?.specification };

@@ -4,6 +4,8 @@ import { Fault } from '../errors.ts';
 const MAX_LENGTH = 64;
 /** Letters and digits of any script, `_`, `$`, `-`, and spaces between them. MySQL knows names of the BMP only. */
 const NAME = /^[\p{L}\p{M}\p{N}_$-]+(?: +[\p{L}\p{M}\p{N}_$-]+)*$/u;
+/** The driver refuses columns of these names, and JavaScript keeps them for itself. */
+const PRIVATE = /^__(?:proto|(?:define|lookup)[GS]etter)__$/u;
 const BEYOND_BMP = /[\u{10000}-\u{10ffff}]/u;
 
 /**
@@ -17,6 +19,7 @@ export function identifierProblem(name: string): string | null {
   if (!NAME.test(name) || BEYOND_BMP.test(name)) {
     return 'has characters other than letters, digits, "_", "$", "-" and spaces in between';
   }
+  if (PRIVATE.test(name)) return 'is a name that JavaScript keeps for itself';
   return null;
 }
 

@@ -31,14 +31,21 @@ function isHandOver(meta: LogEntry['meta']): boolean {
 /** Of no use to people, or said by the workflow id. */
 const OMITTED = new Set(['taskToken', 'isLocal', 'sdkComponent', 'workflowRunId', 'activityId']);
 
-/** Errors become their type: a driver's message may quote a row. */
+/**
+ * Errors become their type: a driver's message may quote a row. Objects are left out: at TRACE the SDK logs whole
+ * activations, with the answers of inquiries in base64.
+ */
 function printable(meta: unknown): Record<string, unknown> {
   if (typeof meta !== 'object' || meta === null) return {};
   return Object.fromEntries(
     Object.entries(meta).flatMap(([key, value]: [string, unknown]) =>
-      OMITTED.has(key) ? [] : [[key, value instanceof Error ? typeOf(value) : value]],
+      OMITTED.has(key) || isStructure(value) ? [] : [[key, value instanceof Error ? typeOf(value) : value]],
     ),
   );
+}
+
+function isStructure(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !(value instanceof Error);
 }
 
 function typeOf(error: Error): string {

@@ -119,6 +119,7 @@ describe('the tarball', () => {
       'dist/stack/temporal-cli/go.sum',
       'dist/worker.js',
       'dist/workflow-bundle.js',
+      'dist/workflow-bundle-encrypted.js',
       'docker-compose.temporal.yml',
     ]) {
       assert.ok(files.has(file), `${file} is missing`);

@@ -28,6 +28,13 @@ describe('the log', () => {
     });
   });
 
+  it('holds no payloads: the SDK traces whole activations', () => {
+    const result = { payloads: [{ data: 'c2VjcmV0' }] };
+    const text =
+      logLine(entry('TRACE', 'Got workflow activation', { runId: 'r', jobs: [{ result }] }), 'TRACE') ?? '';
+    assert.deepEqual(Object.keys(JSON.parse(text) as object), ['time', 'severity', 'message', 'runId']);
+  });
+
   it('does not warn of what is by design', () => {
     assert.equal(line('WARN', 'No workflows registered, not polling for workflow tasks'), null);
     assert.equal(
