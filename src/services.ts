@@ -1,10 +1,11 @@
-import { serviceConfig, type Environment } from './config.ts';
+import { serviceConfig, workerConfig, type Environment } from './config.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import type { LedgerSettings } from './ledger/settings.ts';
 import type { InquiryServices } from './inquiry/services.ts';
 import { createOpenAiEmbedder } from './embedding/openai.ts';
 import { priceOf } from './embedding/price.ts';
 import { createSupabaseLedger } from './ledger/supabase.ts';
+import { MemoryBudget } from './reconcile/memory-budget.ts';
 import { createMySqlSource } from './source/mysql.ts';
 import { createQdrantTarget } from './target/qdrant.ts';
 
@@ -24,6 +25,7 @@ export function createServices(environment: Environment, identity: string): Serv
   const source = createMySqlSource(settings);
   return {
     source,
+    memory: new MemoryBudget(workerConfig(environment).WORKER_MEMORY_MB * 1_000_000),
     embedder: createOpenAiEmbedder(settings, { userAgent: `vector-ferry (${identity})` }),
     target: createQdrantTarget(settings),
     ledger: createLedger(settings, priceOf(settings)),

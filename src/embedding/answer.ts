@@ -1,5 +1,5 @@
 import { Fault } from '../errors.ts';
-import type { Embeddings } from './embedder.ts';
+import type { Embeddings, Vector } from './embedder.ts';
 
 /** What was asked for. */
 export interface ExpectedAnswer {
@@ -17,18 +17,40 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
 }
 
-function isVector(value: unknown): value is number[] {
-  return Array.isArray(value) && value.length > 0 && value.every((part) => Number.isFinite(part));
+/** @param embedding base64 of little-endian floats as asked for, or a list of numbers: some servers know no other */
+function vectorOf(embedding: unknown): Vector {
+  const vector = typeof embedding === 'string' ? decoded(embedding) : listed(embedding);
+  // Also for what overflows a float. A loop: a callback for each of three million numbers takes five times as long.
+  for (const part of vector) if (!Number.isFinite(part)) throw notNumbers();
+  if (vector.length === 0) throw notNumbers();
+  return vector;
+}
+
+function decoded(base64: string): Vector {
+  const bytes = Buffer.byteLength(base64, 'base64');
+  const vector = new Float32Array(Math.floor(bytes / Float32Array.BYTES_PER_ELEMENT));
+  // Fewer where half a float has no room, and where Node leaves out what is no base64.
+  if (Buffer.from(vector.buffer).write(base64, 'base64') !== bytes) throw notNumbers();
+  return vector;
+}
+
+function listed(embedding: unknown): Vector {
+  // Of anything but a number, a Float32Array would make one.
+  if (!Array.isArray(embedding) || !embedding.every((part) => typeof part === 'number')) throw notNumbers();
+  return Float32Array.from(embedding);
+}
+
+function notNumbers(): Fault {
+  return malformed('a vector that is not made of numbers');
 }
 
 /** Sorts the vectors by their index; each index has to be there once. */
-function inOrder(items: readonly unknown[], inputs: number): number[][] {
+function inOrder(items: readonly unknown[], inputs: number): Vector[] {
   if (items.length !== inputs) throw malformed(`${items.length} vectors for ${inputs} texts`);
-  const vectors = new Map<number, number[]>();
+  const vectors = new Map<number, Vector>();
   for (const item of items) {
     if (!isRecord(item) || !Number.isInteger(item.index)) throw malformed('a vector without index');
-    if (!isVector(item.embedding)) throw malformed('a vector that is not made of numbers');
-    vectors.set(item.index as number, item.embedding);
+    vectors.set(item.index as number, vectorOf(item.embedding));
   }
   return Array.from({ length: inputs }, (_, index) => {
     const vector = vectors.get(index);

@@ -5,10 +5,16 @@ export interface EmbeddingModel {
   readonly dimensions: number;
 }
 
+/**
+ * A dense vector as it is kept in memory: 4 bytes a number, which is all that services give and Qdrant keeps, where an
+ * array takes 8. JSON has to be made of an ordinary array of its numbers.
+ */
+export type Vector = Float32Array;
+
 /** Vectors in the order of the texts. */
 export interface Embeddings {
   /** One unit vector a text, each `dimensions` long. */
-  readonly vectors: readonly (readonly number[])[];
+  readonly vectors: readonly Vector[];
   /** Tokens that the service says it counted. */
   readonly tokens: number;
 }
@@ -33,13 +39,19 @@ export interface Embedder {
    * @param options.signal aborts at once, also a request on its way
    * @param options.stop ends the wait for the budget; a request on its way is paid, so it is completed
    * @param options.onWait told what is waited for before a wait for the budget, and null after it
+   * @param options.beforePaying called when the budget allows the request; it is not sent if this throws
    * @throws Fault `embedding_refused` (kind record) if the service takes none of the texts as they stand together,
    *   transient and halting faults otherwise
    */
   embed(
     model: EmbeddingModel,
     texts: readonly string[],
-    options: { signal: AbortSignal; stop?: AbortSignal; onWait?: (reason: string | null) => void },
+    options: {
+      signal: AbortSignal;
+      stop?: AbortSignal;
+      onWait?: (reason: string | null) => void;
+      beforePaying?: () => Promise<void>;
+    },
   ): Promise<Embeddings>;
   /** What the limiter knows now: settings, corrected by the headers of the answers so far. */
   pace(): Pace;

@@ -1,3 +1,4 @@
+import type { Vector } from '../embedding/embedder.ts';
 import { Fault, InputError } from '../errors.ts';
 import type { Hit, SearchInput, SearchReport } from '../job/inquiry.ts';
 import { persist, type Attempt } from '../reconcile/patience.ts';
@@ -69,7 +70,7 @@ async function vectorOf(
   { specification, text }: SearchInput,
   attempt: Attempt,
   signal: AbortSignal,
-): Promise<readonly number[] | null> {
+): Promise<Vector | null> {
   const { collection } = specification;
   try {
     const { vectors } = await persist(attempt, () =>

@@ -1,13 +1,18 @@
 import type { ChunkingOptions } from '../chunking/chunker.ts';
 import type { EmbeddingModel } from '../embedding/embedder.ts';
-import type { IdRange, Source, SourceRow, TableSpec } from '../source/source.ts';
+import type { IdRange, PageBounds, Source, SourcePage, SourceRow, TableSpec } from '../source/source.ts';
 import type { PointHead, PointOwner, PointPage, ScanCursor, Target } from '../target/target.ts';
 import type { Expectation } from './diff.ts';
 import { recordChecksum } from './identity.ts';
+import { largeRowBytes } from './large-row.ts';
+import type { MemoryBudget, MemoryLease } from './memory-budget.ts';
 import { persist, type Attempt } from './patience.ts';
 
-/** Rows of a page: enough for one embedding request of ordinary rows, little enough to hold in memory. */
-const PAGE = { maxRows: 1_000, maxBytes: 4 * 1024 * 1024 };
+/**
+ * Rows of a page: enough for one embedding request, which takes 1.2 MB of text, and little enough for each slot of a
+ * worker to hold one with its chunks and vectors (10 to 20 MB). A larger row waits for the process's memory.
+ */
+const PAGE = { maxRows: 1_000, maxBytes: 1024 * 1024 };
 
 /** What to compare: the rows of a range, and the points that belong to it. */
 export interface Comparison {
@@ -24,6 +29,8 @@ export interface Comparison {
 export interface ComparedServices {
   readonly source: Pick<Source, 'page' | 'existing'>;
   readonly target: Pick<Target, 'scan'>;
+  /** What all large rows of the process share. @default no bound */
+  readonly memory?: MemoryBudget;
 }
 
 /** A record with the points that it has, and what they have to say. */
@@ -53,17 +60,46 @@ export async function compareRange(
   reading: AbortSignal,
   visitor: ComparisonVisitor,
 ): Promise<void> {
-  const { range, table } = input;
+  const { range } = input;
   let after = range.after;
   for (;;) {
     const rest = { after, upTo: range.upTo };
-    const page = await persist(attempt, () => services.source.page(table, rest, PAGE, reading));
+    const { page, lease } = await readPage(rest, input, services, attempt, reading);
     const isLast = page.upTo >= range.upTo;
     const pointRange = { after, upTo: isLast ? input.pointsUpTo : page.upTo };
-    await comparePage(page.rows, pointRange, input, services, attempt, reading, visitor);
+    try {
+      await comparePage(page.rows, pointRange, input, services, attempt, reading, visitor);
+    } finally {
+      lease?.release();
+    }
     if (isLast) return;
     after = page.upTo;
     attempt.stop.throwIfAborted();
+  }
+}
+
+/** Reads the next page. A row too large for one is read alone, once the process has memory for it. */
+async function readPage(
+  range: IdRange,
+  input: Comparison,
+  { source, memory }: ComparedServices,
+  attempt: Attempt,
+  reading: AbortSignal,
+): Promise<{ page: SourcePage; lease: MemoryLease | null }> {
+  const read = (bounds: PageBounds): Promise<SourcePage> =>
+    persist(attempt, () => source.page(input.table, range, bounds, reading));
+  if (memory === undefined) return { page: await read(PAGE), lease: null };
+  const page = await read({ ...PAGE, deferAbove: PAGE.maxBytes });
+  if (page.deferredBytes === undefined) return { page, lease: null };
+  const lease = await memory.acquire(largeRowBytes(page.deferredBytes, input), {
+    signal: reading,
+    onWait: (reason) => attempt.waiting(reason),
+  });
+  try {
+    return { page: await read({ ...PAGE, maxRows: 1 }), lease };
+  } catch (error) {
+    lease.release();
+    throw error;
   }
 }
 

@@ -4,7 +4,7 @@ import type { Embedder } from '../embedding/embedder.ts';
 import type { Source } from '../source/source.ts';
 import type { Target } from '../target/target.ts';
 import { findChanges, textsOf } from './changes.ts';
-import { compareRange, type ComparedRecord, type Comparison } from './compare.ts';
+import { compareRange, type ComparedRecord, type ComparedServices, type Comparison } from './compare.ts';
 import { isExact } from './diff.ts';
 import type { Attempt } from './patience.ts';
 
@@ -16,6 +16,7 @@ export interface DryRunInput extends Comparison {
 /** What a dry run looks at; it neither writes nor embeds. */
 export interface DryRunServices {
   readonly source: Pick<Source, 'page' | 'existing'>;
+  readonly memory?: ComparedServices['memory'];
   readonly target: Pick<Target, 'scan' | 'texts'>;
   readonly embedder: Pick<Embedder, 'pack'>;
 }

@@ -11,7 +11,7 @@ import {
   sizesQuery,
   SMALLEST_ID,
 } from './query.ts';
-import { contentSizesOf, idsOf, nullIdFault, prefixLength, rowsOf } from './rows.ts';
+import { bytesToRead, contentSizesOf, idsOf, nullIdFault, prefixLength, rowsOf } from './rows.ts';
 import type { SourceSettings } from './settings.ts';
 import type { IdRange, Source, TableSpec } from './source.ts';
 import { mayBeNull } from './values.ts';
@@ -66,6 +66,10 @@ export function createMySqlSource(settings: SourceSettings): Source {
       const picked = sizes.slice(0, prefixLength(sizes, { ...bounds, maxRows })).map(({ id }) => id);
       const last = picked.at(-1);
       if (last === undefined) return { rows: [], upTo: range.upTo };
+      const firstBytes = bytesToRead(sizes[0]);
+      if (firstBytes > (bounds.deferAbove ?? Infinity)) {
+        return { rows: [], upTo: range.after, deferredBytes: firstBytes };
+      }
       await pacer.take(picked.length, signal);
       const rows = rowsOf(table, await pool.query(rowsQuery(table, picked), signal));
       return { rows, upTo: picked.length < sizes.length ? last : range.upTo };

@@ -45,18 +45,22 @@ export function contentSizesOf(result: RawResult): ContentSize[] {
   return result.rows.map((row, index) => ({ id: ids[index] as bigint, bytes: totalSize(row.slice(1)) }));
 }
 
+/** Bytes of a row's content that come over the line: none where it is oversized. */
+export function bytesToRead(size: ContentSize | undefined): number {
+  const bytes = size?.bytes ?? 0;
+  return bytes > MAX_CONTENT_BYTES ? 0 : bytes;
+}
+
 /**
- * How many of the rows, from the first on, stay within both bounds: at least one, if there are any. Oversized content
- * is not read, so it takes no space.
+ * How many of the rows, from the first on, stay within both bounds: at least one, if there are any.
  */
 export function prefixLength(
   sizes: readonly ContentSize[],
   bounds: { maxRows: number; maxBytes: number },
 ): number {
   let total = 0;
-  for (const [index, { bytes }] of sizes.entries()) {
-    const size = bytes ?? 0;
-    total += size > MAX_CONTENT_BYTES ? 0 : size;
+  for (const [index, size] of sizes.entries()) {
+    total += bytesToRead(size);
     if (index > 0 && (total > bounds.maxBytes || index >= bounds.maxRows)) return index;
   }
   return sizes.length;

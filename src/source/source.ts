@@ -44,6 +44,20 @@ export interface SourcePage {
   readonly rows: readonly SourceRow[];
   /** The page covers the ids in (after, upTo] of the range asked for; equal to range.upTo when nothing follows. */
   readonly upTo: bigint;
+  /**
+   * Set on an empty page that covers nothing: the bytes of the row that follows, more than `deferAbove`. It is read by
+   * a call without that bound.
+   */
+  readonly deferredBytes?: number;
+}
+
+/** What a page may hold. */
+export interface PageBounds {
+  readonly maxRows: number;
+  /** Bytes of content, as stored; the first row may have more. */
+  readonly maxBytes: number;
+  /** Bytes of content up to which the first row is read; a larger one is only told of. @default any row is read */
+  readonly deferAbove?: number;
 }
 
 /** A column of the table, as the server describes it. */
@@ -113,12 +127,7 @@ export interface Source {
    * The next page of the range: at most `maxRows` rows and `maxBytes` bytes of content (but at least one row). It may
    * hold fewer, and wait for some seconds first, where the source is to be spared.
    */
-  page(
-    table: TableSpec,
-    range: IdRange,
-    bounds: { maxRows: number; maxBytes: number },
-    signal: AbortSignal,
-  ): Promise<SourcePage>;
+  page(table: TableSpec, range: IdRange, bounds: PageBounds, signal: AbortSignal): Promise<SourcePage>;
   /** Which of `ids` the unfiltered table has. */
   existing(table: TableSpec, ids: readonly bigint[], signal: AbortSignal): Promise<Set<bigint>>;
   /** Up to `limit` sizes of the filtered table within the range, ascending by id. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { cached, isCached } from './cache.ts';
 import { isAtLeast, runCommand, versionOf } from './command.ts';
 import { execInContainer, runContainer } from './docker.ts';
-import { findProgram, installerEnvironment, serviceEnvironment } from './environment.ts';
+import { findProgram, installerEnvironment, serviceEnvironment, setting } from './environment.ts';
 import { ownFile } from './module-file.ts';
 import { spawnProcess, stopProcesses, untilHealthy } from './process.ts';
 import { programOf, type Instance, type Resolution, type Service } from './service.ts';
@@ -133,6 +133,8 @@ export const temporal: Service = {
       '--dynamic-config-value',
       `history.${queue}ProcessorUpdateAckInterval="2s"`,
     ]);
+    // Limits that a test wants to be lower than a cluster's, such as limit.historyCount.suggestContinueAsNew=50.
+    const wanted = setting('FERRY_STACK_TEMPORAL_CONFIG')?.split(' ') ?? [];
     const args = [
       'server',
       'start-dev',
@@ -140,6 +142,7 @@ export const temporal: Service = {
       ...pragmas,
       ...pollRates,
       ...checkpoints,
+      ...wanted.flatMap((value) => ['--dynamic-config-value', value]),
     ];
     if (isInside) {
       // The image runs as uid 1000, to whom a new volume does not belong; the CLI wants a home.

@@ -89,7 +89,8 @@ function ranking(owner: PointOwner, query: SearchQuery, limit: number, bm25: Bm2
             filter,
           },
         ];
-  const dense: Ranking[] = query.vector === null ? [] : [{ query: [...query.vector], using: DENSE, filter }];
+  const dense: Ranking[] =
+    query.vector === null ? [] : [{ query: Array.from(query.vector), using: DENSE, filter }];
   const [first, second] = [...sparse, ...dense];
   if (first === undefined) {
     throw new TypeError('a search needs a text, a vector, or both');

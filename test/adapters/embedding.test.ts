@@ -91,6 +91,19 @@ describe('the OpenAI embedder on a live server', () => {
     assert.equal((await counters()).requests, 1);
   });
 
+  it('sends nothing that is called off before it is paid, and gives its place to the next', async () => {
+    const embedder = embedderOn(url, { OPENAI_MAX_CONCURRENCY: '1' });
+    const { requests } = await counters();
+    const calledOff = embedder.embed(MODEL, ['a'], {
+      signal: never,
+      beforePaying: () => Promise.reject(new Error('somebody else does it')),
+    });
+    await assert.rejects(calledOff, /somebody else does it/);
+    assert.equal((await counters()).requests, requests);
+    await embedder.embed(MODEL, ['a'], { signal: never });
+    assert.equal((await counters()).requests, requests + 1);
+  });
+
   it('packs what the server takes', async () => {
     const embedder = embedderOn(url);
     const texts = Array.from({ length: 2_100 }, (_, index) => `text ${index} ${'x'.repeat(index % 700)}`);
@@ -266,10 +279,7 @@ describe('the OpenAI embedder on damaged answers', () => {
       );
     };
     assert.deepEqual(await embedTwo(), {
-      vectors: [
-        [1, 0],
-        [0, 1],
-      ],
+      vectors: [Float32Array.of(1, 0), Float32Array.of(0, 1)],
       tokens: 2,
     });
   });

@@ -142,6 +142,6 @@ async function expectFault(call: Promise<unknown>, code: FaultCode, message: Reg
 }
 
 /** Scalar product: the cosine, of unit vectors. */
-function cosine(a: readonly number[], b: readonly number[]): number {
-  return a.reduce((sum, part, index) => sum + part * b[index]!, 0);
+function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  return Array.from(a).reduce((sum, part, index) => sum + part * b[index]!, 0);
 }

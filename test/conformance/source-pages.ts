@@ -50,6 +50,30 @@ export const PAGE_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
+    name: 'a large row is only told of where the caller wants to be asked first',
+    async run(source, bench) {
+      const table = await bench.records('deferred', [
+        [1n, 'x'.repeat(10)],
+        [2n, 'ö'.repeat(20)],
+        [3n, 'x'.repeat(10)],
+      ]);
+      const read = (after: bigint, deferAbove?: number) =>
+        source.page(
+          table,
+          { after, upTo: 99n },
+          { maxRows: 10, maxBytes: 30, ...(deferAbove !== undefined && { deferAbove }) },
+          signal,
+        );
+      const idsOf = async (...asked: Parameters<typeof read>) =>
+        (await read(...asked)).rows.map(({ id }) => id);
+      assert.deepEqual(await idsOf(0n, 30), [1n], 'a page ends before it');
+      assert.deepEqual(await read(1n, 30), { rows: [], upTo: 1n, deferredBytes: 40 });
+      assert.deepEqual(await idsOf(1n, 40), [2n], 'one of exactly so many bytes is read');
+      assert.deepEqual(await idsOf(1n), [2n], 'without the bound, any row is read');
+      assert.deepEqual(await idsOf(2n, 30), [3n]);
+    },
+  },
+  {
     name: 'pages hold every row of a range exactly once, wherever the range and the pages are cut',
     async run(source, bench) {
       const rows = Array.from({ length: 60 }, (_, k) => [BigInt(k * k - 300), 'y'.repeat(k)] as const);

@@ -177,6 +177,25 @@ export const PLANTS: readonly PlantedFault[] = [
     noticedBy: 'a page ends at the bound',
   },
   {
+    fault: 'large rows read without asking',
+    plant: (source) => ({
+      ...source,
+      page: (of, range, { maxRows, maxBytes }, until) => source.page(of, range, { maxRows, maxBytes }, until),
+    }),
+    noticedBy: 'a large row is only told of',
+  },
+  {
+    fault: 'a large row skipped',
+    plant: (source) => ({
+      ...source,
+      page: async (of, range, ...rest) => {
+        const page = await source.page(of, range, ...rest);
+        return page.deferredBytes === undefined ? page : { ...page, upTo: range.after + 1n };
+      },
+    }),
+    noticedBy: 'a large row is only told of',
+  },
+  {
     fault: 'the last row of a page dropped',
     plant: rows((all) => all.slice(0, -1)),
     noticedBy: 'pages hold every row',

@@ -1,8 +1,9 @@
 import { Fault } from '../../src/errors.ts';
-import type { Embedder, Embeddings, EmbeddingModel, Pace } from '../../src/embedding/embedder.ts';
+import type { Embedder, Embeddings, EmbeddingModel, Pace, Vector } from '../../src/embedding/embedder.ts';
 import type {
   ContentSize,
   IdRange,
+  PageBounds,
   Source,
   SourceExamination,
   SourcePage,
@@ -15,6 +16,7 @@ import type {
   PointPage,
   PointWrite,
   ScanCursor,
+  SeenPoint,
   FoundCollection,
   StoredPoint,
   Target,
@@ -47,10 +49,19 @@ export class MemorySource implements Source {
     return this.#within(range).length;
   }
 
-  async page(_table: TableSpec, range: IdRange): Promise<SourcePage> {
+  async page(_table: TableSpec, range: IdRange, bounds: PageBounds): Promise<SourcePage> {
     const ids = this.#within(range);
-    const rows = ids.slice(0, this.#pageRows).map((id) => this.rows.get(id) as SourceRow);
-    return { rows, upTo: ids.length > this.#pageRows ? (rows.at(-1)?.id ?? range.upTo) : range.upTo };
+    const [next] = ids;
+    const bytes = next === undefined ? 0 : this.#bytes(next);
+    if (bytes > (bounds.deferAbove ?? Infinity)) return { rows: [], upTo: range.after, deferredBytes: bytes };
+    const rows: SourceRow[] = [];
+    let total = 0;
+    for (const id of ids.slice(0, Math.min(this.#pageRows, bounds.maxRows))) {
+      total += this.#bytes(id);
+      if (rows.length > 0 && total > bounds.maxBytes) break;
+      rows.push(this.rows.get(id) as SourceRow);
+    }
+    return { rows, upTo: ids.length > rows.length ? (rows.at(-1)?.id ?? range.upTo) : range.upTo };
   }
 
   async existing(_table: TableSpec, ids: readonly bigint[]): Promise<Set<bigint>> {
@@ -101,14 +112,18 @@ export class MemorySource implements Source {
 
   async close(): Promise<void> {}
 
+  #bytes(id: bigint): number {
+    return Buffer.byteLength(this.rows.get(id)?.content ?? '');
+  }
+
   #within({ after, upTo }: IdRange): bigint[] {
     return [...this.rows.keys()].filter((id) => id > after && id <= upTo).sort((a, b) => (a < b ? -1 : 1));
   }
 }
 
 /** A vector that tells its text apart: here simply its code units. */
-export function vectorOf(text: string): number[] {
-  return [...text].map((character) => character.codePointAt(0) ?? 0);
+export function vectorOf(text: string): Vector {
+  return Float32Array.from(text, (character) => character.codePointAt(0) ?? 0);
 }
 
 export class MemoryEmbedder implements Embedder {
@@ -135,8 +150,13 @@ export class MemoryEmbedder implements Embedder {
     return this.limits;
   }
 
-  async embed(_model: EmbeddingModel, texts: readonly string[]): Promise<Embeddings> {
+  async embed(
+    _model: EmbeddingModel,
+    texts: readonly string[],
+    { beforePaying }: { beforePaying?: () => Promise<void> },
+  ): Promise<Embeddings> {
     this.interrupt();
+    await beforePaying?.();
     this.requests.push([...texts]);
     if (texts.some((text) => this.refuses(text))) throw new Fault('embedding_refused');
     this.embedded.push(...texts);
@@ -149,8 +169,12 @@ export class MemoryEmbedder implements Embedder {
 export interface MemoryPoint {
   point: Point;
   checksum: string;
-  vector: readonly number[] | null;
+  vector: Vector | null;
   collectionIds: unknown;
+}
+
+function kept(vector: ArrayLike<number> | null): Vector | null {
+  return vector === null ? null : Float32Array.from(vector);
 }
 
 export class MemoryTarget implements Target {
@@ -189,7 +213,7 @@ export class MemoryTarget implements Target {
     return new Map(ids.map((id) => [id, this.points.get(id)?.point.text ?? '']));
   }
 
-  async vectors(_collection: string, ids: readonly string[]): Promise<Map<string, readonly number[]>> {
+  async vectors(_collection: string, ids: readonly string[]): Promise<Map<string, Vector>> {
     return new Map(
       ids.flatMap((id) => {
         const vector = this.points.get(id)?.vector ?? null;
@@ -207,15 +231,17 @@ export class MemoryTarget implements Target {
     for (const write of writes) {
       const stored = this.points.get(write.point.id);
       this.interrupt();
+      const seen = write.action === 'create' ? null : write.seen;
+      if (!this.#isUntouched(write.point.id, [write.point.checksum, seen])) continue;
       if (write.action === 'create') {
         const { point, vector, collectionIds } = write;
-        this.points.set(point.id, { point, checksum: point.checksum, vector, collectionIds });
+        this.points.set(point.id, { point, checksum: point.checksum, vector: kept(vector), collectionIds });
       } else if (stored !== undefined) {
         if (write.action === 'replace') {
           // As the adapter does it: mark, change the vectors, describe; a crash may come between any two.
           stored.checksum = '';
           this.interrupt();
-          stored.vector = write.vector;
+          stored.vector = kept(write.vector);
           this.interrupt();
         }
         stored.point = write.point;
@@ -225,11 +251,17 @@ export class MemoryTarget implements Target {
     }
   }
 
-  async delete(_collection: string, ids: readonly string[]): Promise<void> {
-    for (const id of ids) {
+  async delete(_collection: string, seen: readonly SeenPoint[]): Promise<void> {
+    for (const { id, checksum } of seen) {
       this.interrupt();
-      this.points.delete(id);
+      if (this.#isUntouched(id, [checksum])) this.points.delete(id);
     }
+  }
+
+  /** Whether a point is as somebody saw it, or as an interrupted change left it. */
+  #isUntouched(id: string, checksums: readonly (string | null)[]): boolean {
+    const { checksum = '' } = this.points.get(id) ?? {};
+    return checksum === '' || checksums.includes(checksum);
   }
 
   async search(): Promise<[]> {

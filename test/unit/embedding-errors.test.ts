@@ -181,6 +181,8 @@ describe('rate headers', () => {
 describe('answers', () => {
   const expected = { inputs: 2, dimensions: 2, estimatedTokens: 7 };
   const item = (index: unknown, embedding: unknown): unknown => ({ index, embedding });
+  const base64 = (...parts: number[]): string =>
+    Buffer.from(Float32Array.from(parts).buffer).toString('base64');
   const refuse = (body: unknown): Fault => {
     try {
       readAnswer(body, expected);
@@ -195,14 +197,17 @@ describe('answers', () => {
     const data = [item(1, [0, 1]), item(0, [1, 0])];
     const usage = { prompt_tokens: 5, total_tokens: 5 };
     assert.deepEqual(readAnswer({ data, usage }, expected), {
-      vectors: [
-        [1, 0],
-        [0, 1],
-      ],
+      vectors: [Float32Array.of(1, 0), Float32Array.of(0, 1)],
       tokens: 5,
     });
     assert.equal(readAnswer({ data }, expected).tokens, 7);
     assert.equal(readAnswer({ data, usage: { prompt_tokens: 'many' } }, expected).tokens, 7);
+  });
+
+  it('reads base64 as well as lists, exactly', () => {
+    const parts = [0.1, -1 / 3];
+    const { vectors } = readAnswer({ data: [item(0, base64(...parts)), item(1, parts)] }, expected);
+    assert.deepEqual(vectors, Array(2).fill(Float32Array.from(parts)));
   });
 
   it('takes another length, the same for all, as a wrong setting', () => {
@@ -225,6 +230,12 @@ describe('answers', () => {
       { data: [item(0, [1, 0]), item(1, [1, Number.POSITIVE_INFINITY])] },
       { data: [item(0, [1, 0]), item(1, [1, null])] },
       { data: [item(0, [1, 0]), item(1, 'AAAA')] },
+      { data: [item(0, [1, 0]), item(1, [1, '1'])] },
+      { data: [item(0, [1, 0]), item(1, [1, 1e39])] },
+      { data: [item(0, [1, 0]), item(1, '*AAAAAAAAAA=')] },
+      { data: [item(0, [1, 0]), item(1, base64(1, Number.NaN))] },
+      { data: [item(0, ''), item(1, '')] },
+      { data: [item(0, [1, 0]), item(1, { 0: 1, 1: 0, length: 2 })] },
       { data: [item(0, [1, 0]), item(1, [])] },
       { data: [item(0, [1, 0]), item(1, [1])] },
       { data: [item(0, [1, 0]), item('1', [1, 0])] },

@@ -335,7 +335,7 @@ describe('rate limiter, corrected by the service', () => {
     assert.equal(clock.now(), 90_000);
   });
 
-  it('backs off further and further if the service does not say how long, and forgets it with an answer', async () => {
+  it('backs off further and further if the service does not say how long, and less with each answer', async () => {
     const clock = new FakeClock();
     const limiter = limiterOn(clock, { random: () => 1 });
     const waits: number[] = [];
@@ -345,12 +345,23 @@ describe('rate limiter, corrected by the service', () => {
       waits.push((clock.now() - asked) / 1_000);
       permit.release({ outcome: 'limited' });
     }
-    assert.deepEqual(waits, [0, 1, 2, 4, 8, 16, 32, 60, 60]);
-    (await clock.until(limiter.acquire(1, { signal: never }))).release({ outcome: 'answered' });
-    (await limiter.acquire(1, { signal: never })).release({ outcome: 'limited' });
-    const asked = clock.now();
-    await clock.until(limiter.acquire(1, { signal: never }));
-    assert.equal(clock.now() - asked, 1_000);
+    assert.deepEqual(waits, [0, 1, 2, 4, 8, 16, 16, 16, 16]);
+    // Each answer makes up for one refusal.
+    for (const [answers, expected] of [
+      [1, 16_000],
+      [3, 4_000],
+      [9, 1_000],
+    ] as const) {
+      for (let n = 0; n < answers; n += 1) {
+        (await clock.until(limiter.acquire(1, { signal: never }))).release({ outcome: 'answered' });
+      }
+      (await limiter.acquire(1, { signal: never })).release({ outcome: 'limited' });
+      const asked = clock.now();
+      assert.equal(limiter.closedForMs, expected);
+      const next = await clock.until(limiter.acquire(1, { signal: never }));
+      assert.equal(clock.now() - asked, expected);
+      next.release({ outcome: 'failed' });
+    }
   });
 
   it('saves nothing up across a 429 without headers, and begins again with one request in flight', async () => {
@@ -399,7 +410,11 @@ describe('rate limiter, corrected by the service', () => {
 });
 
 /** Several processes with a limiter each on one account; as the service counts and refuses. */
-async function shareBudget(processCount: number, seed: number): Promise<{ ratio: number; refused: number }> {
+async function shareBudget(
+  processCount: number,
+  seed: number,
+  silent = false,
+): Promise<{ ratio: number; refused: number }> {
   const clock = new FakeClock();
   const random = seeded(seed);
   const limit = 600_000;
@@ -421,14 +436,14 @@ async function shareBudget(processCount: number, seed: number): Promise<{ ratio:
     if (missing <= 0) level -= tokens;
     await clock.sleep(300 * random());
     refill();
-    const reading = tokensReading(limit, Math.max(0, Math.floor(level)));
+    const reading = silent ? undefined : tokensReading(limit, Math.max(0, Math.floor(level)));
     if (missing <= 0) {
       permit.release({ outcome: 'answered', reading });
       return null;
     }
-    const retryAfterMs = missing / perMs;
+    const retryAfterMs = silent ? undefined : missing / perMs;
     permit.release({ outcome: 'limited', reading, retryAfterMs });
-    return retryAfterMs;
+    return retryAfterMs ?? limiter.closedForMs;
   };
   const caller = async (limiter: RateLimiter): Promise<void> => {
     while (left > 0) {
@@ -455,6 +470,15 @@ describe('several processes on one budget', () => {
         const { ratio, refused } = await shareBudget(processCount, seed);
         assert.ok(ratio <= 1.1, `seed ${seed}: ${ratio}`);
         assert.ok(refused <= (processCount === 1 ? 0 : 0.35), `seed ${seed}: ${refused}`);
+      }
+    });
+  }
+
+  for (const processCount of [1, 3]) {
+    it(`${processCount}, of a service that says nothing of it: at most 1.1 times as well`, async () => {
+      for (let seed = 1; seed <= 10; seed += 1) {
+        const { ratio } = await shareBudget(processCount, seed, true);
+        assert.ok(ratio <= 1.1, `seed ${seed}: ${ratio}`);
       }
     });
   }

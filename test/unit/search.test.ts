@@ -64,7 +64,7 @@ class Services {
         embed: async (_model: unknown, texts: readonly string[]) => {
           if (this.refusal !== null) throw new Fault(this.refusal);
           this.embedded.push(...texts);
-          return { vectors: texts.map(() => [1, 0, 0]), tokens: 1 };
+          return { vectors: texts.map(() => Float32Array.of(1, 0, 0)), tokens: 1 };
         },
       },
       target: {
