@@ -40,6 +40,12 @@ export const FAULTS = {
     stage: 'embed',
     message: 'The embedding service refuses a text of this record.',
   },
+  worker_lost: {
+    kind: 'record',
+    stage: 'batch',
+    message:
+      'Workers were lost again and again while they worked on this record; look for crashes in their logs.',
+  },
 
   source_unavailable: {
     kind: 'transient',
@@ -181,6 +187,8 @@ export const ATTEMPT_ENDS = {
   workerShutdown: 'WorkerShutdown',
   /** Nothing succeeded for BATCH_TIMEOUT_MINUTES although nothing was waited for. */
   noProgress: 'NoProgress',
+  /** The server has given the batch to another attempt, or no longer knows it. */
+  leaseLost: 'LeaseLost',
   /** The batch kept failing for a reason that no adapter could explain. */
   batchFailed: 'BatchFailed',
 } as const;

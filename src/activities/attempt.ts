@@ -1,28 +1,57 @@
 import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
+import { ActivityCancelledError, ActivityPausedError } from '@temporalio/client';
 import { ATTEMPT_ENDS, Fault } from '../errors.ts';
 import type { BatchHeartbeat } from '../job/job.ts';
 import type { JobSpecification } from '../job/specification.ts';
-import type { Attempt } from '../reconcile/patience.ts';
+import type { WritingAttempt } from '../reconcile/patience.ts';
+import { Lease } from './lease.ts';
+import { LossWatch } from './loss-watch.ts';
+
+/** A server that is asked for its word, or given a last one, has this long; then it is asked again, or left alone. */
+const ANSWER_MS = 5_000;
+const LAST_WORD_MS = 1_000;
 
 /**
  * Runs the work of an activity under Temporal's rules: heartbeats on a timer while it proceeds or waits for a declared
- * reason, a watchdog for the rest, and faults translated into failures that the workflows understand.
+ * reason, a watchdog for the rest, a lease for writes, and faults translated into failures that the workflows
+ * understand. Durations are taken from a monotonic clock: a machine's time may be set while an attempt runs.
  *
- * @param work gets an {@link Attempt}; it may throw {@link Fault}s
- * @throws ApplicationFailure whose type is the fault's code, non-retryable; retryable WorkerShutdown or NoProgress
+ * @param work gets a {@link WritingAttempt}; it may throw {@link Fault}s
+ * @throws ApplicationFailure whose type is the fault's code, non-retryable; retryable WorkerShutdown, NoProgress or
+ * LeaseLost
  * @throws CancelledFailure if the workflow was cancelled
  */
 export async function runAttempt<T>(
   specification: JobSpecification,
-  work: (attempt: Attempt) => Promise<T>,
+  work: (attempt: WritingAttempt) => Promise<T>,
 ): Promise<T> {
   const context = Context.current();
   const stalled = new AbortController();
+  const { attempt: number, taskToken } = context.info;
+  const left = context.info.heartbeatDetails as BatchHeartbeat | undefined;
+  const losses = new LossWatch(number, left?.losses, () => lease.renew());
   let waiting: BatchHeartbeat['waiting'] = null;
-  let lastProgress = Date.now();
+  let lastProgress = performance.now();
+
+  const details = (): BatchHeartbeat => ({ waiting, losses: losses.report(waiting !== null) });
+  // The signal of the activity's context ends with a request to stop, and vectors in hand are written after that.
+  const heartbeat = async (withinMs: number): Promise<void> => {
+    const { client } = context;
+    await client.withAbortSignal(AbortSignal.timeout(withinMs), () =>
+      client.activity.heartbeat(taskToken, details()),
+    );
+  };
+  const lease = new Lease(
+    async () => {
+      lastProgress = performance.now();
+      await heartbeat(ANSWER_MS).catch(unlessItEnds);
+    },
+    specification.heartbeatIntervalMs,
+    { signal: stalled.signal, stop: context.cancellationSignal },
+  );
 
   const beat = (): void => {
-    if (waiting === null && Date.now() - lastProgress > specification.batchTimeoutMs) {
+    if (waiting === null && performance.now() - lastProgress > specification.batchTimeoutMs) {
       stalled.abort(
         ApplicationFailure.retryable(
           `Nothing succeeded for ${specification.batchTimeoutMs / 60_000} minutes (BATCH_TIMEOUT_MINUTES).`,
@@ -31,33 +60,53 @@ export async function runAttempt<T>(
       );
       return;
     }
-    context.heartbeat({ waiting } satisfies BatchHeartbeat);
+    context.heartbeat(details());
   };
   const timer = setInterval(beat, specification.heartbeatIntervalMs);
-  beat();
 
-  const attempt: Attempt = {
+  const attempt: WritingAttempt = {
     signal: stalled.signal,
     stop: context.cancellationSignal,
     patienceMs: specification.patienceMs,
     progressed: () => {
-      lastProgress = Date.now();
+      lastProgress = performance.now();
     },
     waiting: (reason) => {
-      lastProgress = Date.now();
+      lastProgress = performance.now();
       if (reason === null) waiting = null;
       else if (waiting?.reason !== reason) waiting = { reason, since: new Date().toISOString() };
       else return;
       beat();
     },
+    fence: () => lease.hold(),
+    advanced: () => losses.advance(),
+    suspicion: losses.suspicion,
   };
   try {
+    beat();
+    // Should this attempt end in its first moment, the next one still has to know that there was one.
+    if (number > 1) await lease.renew();
     return await raced(work(attempt), stalled.signal);
   } catch (error) {
-    throw asFailure(error, context);
+    const failure = asFailure(error, context);
+    if (isHandover(failure)) {
+      losses.end();
+      await heartbeat(LAST_WORD_MS).catch(() => undefined);
+    }
+    throw failure;
   } finally {
     clearInterval(timer);
   }
+}
+
+/** The server knows the attempt, even one that it wants to end: what it has in hand may be written. */
+function unlessItEnds(error: unknown): void {
+  if (error instanceof ActivityCancelledError || error instanceof ActivityPausedError) return;
+  throw error;
+}
+
+function isHandover(failure: unknown): boolean {
+  return failure instanceof ApplicationFailure && failure.type === ATTEMPT_ENDS.workerShutdown;
 }
 
 /** A call that hangs must not keep a stalled attempt alive. */

@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import type { BatchInput, BatchResult } from '../job/job.ts';
-import { reconcile, type ReconcileServices } from '../reconcile/reconcile.ts';
+import { reconcile, type ReconcileInput, type ReconcileServices } from '../reconcile/reconcile.ts';
+import { reconcileRecordByRecord } from '../reconcile/record-by-record.ts';
 import { runAttempt } from './attempt.ts';
 
 /** Reconciles the records of one batch. */
@@ -12,22 +13,21 @@ export async function reconcileBatch(
   const { specification, collection, jobId } = job;
   const { chunking, table, prune, source } = specification;
   const { model, dimensions, bm25 } = specification.collection;
+  const input: ReconcileInput = {
+    owner: { collection, source },
+    table,
+    range: { after: BigInt(plan.after), upTo: BigInt(plan.upTo) },
+    pointsUpTo: BigInt(plan.pointsUpTo),
+    chunking,
+    model: { model, dimensions },
+    bm25,
+    jobId,
+    prune,
+  };
   const result = await runAttempt(specification, (attempt) =>
-    reconcile(
-      {
-        owner: { collection, source },
-        table,
-        range: { after: BigInt(plan.after), upTo: BigInt(plan.upTo) },
-        pointsUpTo: BigInt(plan.pointsUpTo),
-        chunking,
-        model: { model, dimensions },
-        bm25,
-        jobId,
-        prune,
-      },
-      services,
-      attempt,
-    ),
+    attempt.suspicion === null
+      ? reconcile(input, services, attempt)
+      : reconcileRecordByRecord(input, services, attempt, attempt.suspicion),
   );
   return {
     ...result,

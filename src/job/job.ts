@@ -132,8 +132,26 @@ export interface BatchInput {
 
 /** What a batch in hand is doing; the details of its activity's heartbeat. */
 export interface BatchHeartbeat {
-  /** What it waits for (a fault code or `rate_budget`), and since when (ISO 8601); null while it works. */
+  /** What it waits for (a fault code, `rate_budget` or `memory_budget`), and since when (ISO 8601); null while it works. */
   readonly waiting: { readonly reason: string; readonly since: string } | null;
+  /** For the next attempt, if this one is lost. Missing in heartbeats of other activities. */
+  readonly losses?: Losses;
+}
+
+/** What an attempt leaves to the next one, should it be lost: how a row that kills its worker is told. */
+export interface Losses {
+  /** Of the process that sends this: if that one takes the next attempt too, its worker has not died. */
+  readonly process: string;
+  /** Whether the sender's loss would count now. */
+  readonly counts: boolean;
+  /** Attempts that were lost in a row before the sender. */
+  readonly inARow: number;
+  /** Id of the record in hand, if records go one by one. */
+  readonly record: string | null;
+  /** The record at which an attempt was lost last, and how many were lost at it in a row. */
+  readonly suspect: { readonly id: string; readonly losses: number } | null;
+  /** Ids of records that were given up, at most those of a batch. */
+  readonly givenUp: readonly string[];
 }
 
 /** One change of the ledger; applying it twice, or after a later one, changes nothing. */

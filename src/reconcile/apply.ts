@@ -1,10 +1,11 @@
+import type { Vector } from '../embedding/embedder.ts';
 import type { FaultCode } from '../errors.ts';
-import type { PointWrite } from '../target/target.ts';
+import type { PointWrite, SeenPoint } from '../target/target.ts';
 import { findChanges, textsOf } from './changes.ts';
 import type { ComparedRecord } from './compare.ts';
 import type { RecordChange } from './diff.ts';
 import { BatchEmbedding } from './embed.ts';
-import { persist, type Attempt } from './patience.ts';
+import { persist, type WritingAttempt } from './patience.ts';
 import type { ReconcileInput, ReconcileServices } from './reconcile.ts';
 
 /** Points that one call writes or deletes; each call may be repeated and counts as progress. */
@@ -17,13 +18,18 @@ export class Apply {
   readonly embedding: BatchEmbedding;
   readonly #input: ReconcileInput;
   readonly #services: ReconcileServices;
-  readonly #attempt: Attempt;
+  readonly #attempt: WritingAttempt;
   readonly #reading: AbortSignal;
   #pointsWritten = 0;
   #pointsDeleted = 0;
 
   /** @param reading ends reads; writes and paid requests are completed */
-  constructor(input: ReconcileInput, services: ReconcileServices, attempt: Attempt, reading: AbortSignal) {
+  constructor(
+    input: ReconcileInput,
+    services: ReconcileServices,
+    attempt: WritingAttempt,
+    reading: AbortSignal,
+  ) {
     this.#input = input;
     this.#services = services;
     this.#attempt = attempt;
@@ -64,7 +70,7 @@ export class Apply {
   }
 
   /** Vectors that the target has already, by text. */
-  async #reuse(reusable: ReadonlyMap<string, string>): Promise<Map<string, readonly number[]>> {
+  async #reuse(reusable: ReadonlyMap<string, string>): Promise<Map<string, Vector>> {
     if (reusable.size === 0) return new Map();
     const byId = await this.#persist(() =>
       this.#services.target.vectors(this.#input.owner.collection, [...reusable.values()], this.#reading),
@@ -80,7 +86,7 @@ export class Apply {
   /** Embeds request by request and writes the points of a record as soon as all of its vectors are there. */
   async #embedAndWrite(
     changes: readonly RecordChange[],
-    vectors: Map<string, readonly number[]>,
+    vectors: Map<string, Vector>,
   ): Promise<Map<bigint, FaultCode>> {
     const refused = new Map<string, FaultCode>();
     const failed = new Map<bigint, FaultCode>();
@@ -97,7 +103,7 @@ export class Apply {
   /** @returns the changes that still wait for a vector */
   async #writeReady(
     changes: readonly RecordChange[],
-    vectors: ReadonlyMap<string, readonly number[]>,
+    vectors: ReadonlyMap<string, Vector>,
     refused: ReadonlyMap<string, FaultCode>,
     failed: Map<bigint, FaultCode>,
   ): Promise<RecordChange[]> {
@@ -116,25 +122,33 @@ export class Apply {
     const { owner, jobId, bm25 } = this.#input;
     const { target } = this.#services;
     for (const some of inSlices(writes)) {
-      await this.#persist(() => target.write(owner, jobId, bm25, some, this.#attempt.signal));
+      await this.#persistWrite(() => target.write(owner, jobId, bm25, some, this.#attempt.signal));
       this.#pointsWritten += some.length;
     }
     // Only after the writes: a crash in between leaves points of another checksum, which the next diff finds.
     await this.deletePoints(stale);
     for (const { recordId } of ready) this.written.add(recordId);
+    if (ready.length > 0) this.#attempt.advanced();
     return waiting;
   }
 
-  async deletePoints(pointIds: readonly string[]): Promise<void> {
+  async deletePoints(points: readonly SeenPoint[]): Promise<void> {
     const { collection } = this.#input.owner;
-    for (const some of inSlices(pointIds)) {
-      await this.#persist(() => this.#services.target.delete(collection, some, this.#attempt.signal));
+    for (const some of inSlices(points)) {
+      await this.#persistWrite(() => this.#services.target.delete(collection, some, this.#attempt.signal));
       this.#pointsDeleted += some.length;
     }
   }
 
   #persist<T>(call: () => Promise<T>): Promise<T> {
     return persist(this.#attempt, call);
+  }
+
+  #persistWrite(write: () => Promise<void>): Promise<void> {
+    return this.#persist(async () => {
+      await this.#attempt.fence();
+      await write();
+    });
   }
 }
 
@@ -144,12 +158,9 @@ function inSlices<T>(items: readonly T[]): T[][] {
   );
 }
 
-function completed(
-  write: RecordChange['writes'][number],
-  vectors: ReadonlyMap<string, readonly number[]>,
-): PointWrite {
-  const { action, point, vectorOf, collectionIds } = write;
+function completed(write: RecordChange['writes'][number], vectors: ReadonlyMap<string, Vector>): PointWrite {
+  const { action, point, seen, vectorOf, collectionIds } = write;
   const vector = vectorOf === null ? null : (vectors.get(vectorOf) ?? null);
-  if (action === 'describe') return { action, point };
-  return action === 'create' ? { action, point, vector, collectionIds } : { action, point, vector };
+  if (action === 'describe') return { action, point, seen };
+  return action === 'create' ? { action, point, vector, collectionIds } : { action, point, seen, vector };
 }

@@ -1,6 +1,6 @@
 import type { Parent } from '../chunking/chunker.ts';
 import type { PayloadValue } from '../source/source.ts';
-import type { Point, PointHead, PointWrite } from '../target/target.ts';
+import type { Point, PointHead, PointWrite, SeenPoint } from '../target/target.ts';
 import { pointId } from './identity.ts';
 
 /** What the points of one record have to say. */
@@ -17,14 +17,16 @@ export interface RecordChange {
   readonly recordId: bigint;
   /** In order of the record's points; a write with a `vectorOf` waits for the vector of that text. */
   readonly writes: readonly PlannedWrite[];
-  /** Ids of points that the record no longer has; deleted after the writes. */
-  readonly stale: readonly string[];
+  /** Points that the record no longer has; deleted after the writes. */
+  readonly stale: readonly SeenPoint[];
 }
 
 /** A write whose vector is still to be found. */
 export interface PlannedWrite {
   readonly action: PointWrite['action'];
   readonly point: Point;
+  /** The checksum that the point had; null on one that is created. */
+  readonly seen: string | null;
   /** The text whose vector the write needs; null where it carries none. */
   readonly vectorOf: string | null;
   readonly collectionIds: unknown;
@@ -106,15 +108,17 @@ export function changesOf(
   const writes = desired.map((point): PlannedWrite => {
     const head = existing.get(point.id);
     const needsVector = point.type === 'child' ? point.text : null;
-    if (head === undefined) return { action: 'create', point, vectorOf: needsVector, collectionIds };
+    if (head === undefined)
+      return { action: 'create', point, seen: null, vectorOf: needsVector, collectionIds };
+    const seen = head.checksum;
     // Without a checksum a change of this point was interrupted: its vector may belong to another text.
     const keepsVector = head.checksum !== null && texts.get(point.id) === point.text;
     return keepsVector
-      ? { action: 'describe', point, vectorOf: null, collectionIds: null }
-      : { action: 'replace', point, vectorOf: needsVector, collectionIds: null };
+      ? { action: 'describe', point, seen, vectorOf: null, collectionIds: null }
+      : { action: 'replace', point, seen, vectorOf: needsVector, collectionIds: null };
   });
   const wanted = new Set(desired.map(({ id }) => id));
-  return { recordId, writes, stale: heads.map(({ id }) => id).filter((id) => !wanted.has(id)) };
+  return { recordId, writes, stale: heads.filter(({ id }) => !wanted.has(id)) };
 }
 
 /**

@@ -4,7 +4,7 @@ import { Fault } from '../errors.ts';
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 60_000;
 
-/** What a reconcile run shares with the one who called it. */
+/** What work on the services shares with the one who called it. */
 export interface Attempt {
   /** Aborts everything at once: the attempt is no longer wanted. */
   readonly signal: AbortSignal;
@@ -14,8 +14,33 @@ export interface Attempt {
   readonly patienceMs: number;
   /** A call has succeeded or work has moved on. */
   progressed(): void;
-  /** Begins a declared wait (a fault code or `rate_budget`), or ends it with null. */
+  /** Begins a declared wait (a fault code, `rate_budget` or `memory_budget`), or ends it with null. */
   waiting(reason: string | null): void;
+}
+
+/** An attempt that writes, and that others may repeat. */
+export interface WritingAttempt extends Attempt {
+  /**
+   * Returns once it is certain that nobody else does this work meanwhile; called before each write and each paid
+   * request.
+   *
+   * @throws Error if another attempt may have taken over; nothing more may be written then
+   */
+  fence(): Promise<void>;
+  /** Something has been finished that the next attempt need not do again. */
+  advanced(): void;
+  /** Null unless attempts were lost in a row without having advanced: then records go one by one. */
+  readonly suspicion: Suspicion | null;
+}
+
+/** Watches records that may kill their worker. */
+export interface Suspicion {
+  /**
+   * Called before a record begins, so that the next attempt knows where this one was lost.
+   *
+   * @returns false if so many were lost at it that it is given up
+   */
+  begin(recordId: bigint): Promise<boolean>;
 }
 
 /**
@@ -26,7 +51,7 @@ export interface Attempt {
  * @throws the call's error if it is no transient fault; the reason of `stop` or `signal` if aborted while waiting
  */
 export async function persist<T>(attempt: Attempt, call: () => Promise<T>): Promise<T> {
-  const begin = Date.now();
+  const begin = performance.now();
   for (let tries = 0; ; tries++) {
     attempt.signal.throwIfAborted();
     try {
@@ -35,7 +60,7 @@ export async function persist<T>(attempt: Attempt, call: () => Promise<T>): Prom
       if (tries > 0) attempt.waiting(null);
       return result;
     } catch (error) {
-      const left = begin + attempt.patienceMs - Date.now();
+      const left = begin + attempt.patienceMs - performance.now();
       if (!(error instanceof Fault) || error.kind !== 'transient') {
         // The service is back, even if it refuses this call.
         if (tries > 0) attempt.waiting(null);

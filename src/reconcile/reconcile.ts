@@ -5,7 +5,8 @@ import type { Bm25Options, PointHead, Target } from '../target/target.ts';
 import { Apply } from './apply.ts';
 import { compareRange, scanPoints, type ComparedRecord, type Comparison } from './compare.ts';
 import { isExact, type Expectation } from './diff.ts';
-import type { Attempt } from './patience.ts';
+import type { MemoryBudget } from './memory-budget.ts';
+import type { WritingAttempt } from './patience.ts';
 
 /** A range that is still inexact after this many passes is changed by somebody else faster than we can write. */
 const MAX_PASSES = 3;
@@ -24,6 +25,8 @@ export interface ReconcileServices {
   readonly source: Source;
   readonly embedder: Embedder;
   readonly target: Target;
+  /** What all large rows of the process share. @default no bound */
+  readonly memory?: MemoryBudget;
 }
 
 /** What was found and done. */
@@ -54,7 +57,7 @@ export interface ReconcileResult {
 export async function reconcile(
   input: ReconcileInput,
   services: ReconcileServices,
-  attempt: Attempt,
+  attempt: WritingAttempt,
 ): Promise<ReconcileResult> {
   const run = new Reconciliation(input, services, attempt);
   for (let pass = 1; pass <= MAX_PASSES; pass++) {
@@ -67,7 +70,7 @@ export async function reconcile(
 class Reconciliation {
   readonly #input: ReconcileInput;
   readonly #services: ReconcileServices;
-  readonly #attempt: Attempt;
+  readonly #attempt: WritingAttempt;
   readonly #apply: Apply;
   /** Reads end at a request to stop; writes and paid requests are completed. */
   readonly #reading: AbortSignal;
@@ -76,7 +79,7 @@ class Reconciliation {
   readonly #failed = new Map<bigint, FaultCode>();
   readonly #orphans = new Set<bigint>();
 
-  constructor(input: ReconcileInput, services: ReconcileServices, attempt: Attempt) {
+  constructor(input: ReconcileInput, services: ReconcileServices, attempt: WritingAttempt) {
     this.#input = input;
     this.#services = services;
     this.#attempt = attempt;
@@ -152,6 +155,6 @@ class Reconciliation {
 
   async #reconcileOrphans(heads: readonly PointHead[]): Promise<void> {
     for (const { recordId } of heads) this.#orphans.add(recordId);
-    if (this.#input.prune) await this.#apply.deletePoints(heads.map(({ id }) => id));
+    if (this.#input.prune) await this.#apply.deletePoints(heads);
   }
 }

@@ -19,7 +19,7 @@ export function createQdrantTarget(settings: TargetSettings): Target {
     texts: (collection, pointIds, signal) => texts(send, collection, pointIds, signal),
     vectors: (collection, pointIds, signal) => vectors(send, collection, pointIds, signal),
     write: (owner, jobId, bm25, writes, signal) => write(send, owner, jobId, bm25, writes, signal),
-    delete: (collection, pointIds, signal) => deletePoints(send, collection, pointIds, signal),
+    delete: (collection, points, signal) => deletePoints(send, collection, points, signal),
     search: (owner, query, signal) => search(send, owner, query, signal),
     searchParents: (owner, query, signal) => searchParents(send, owner, query, signal),
     record: (owner, recordId, copiedColumns, signal) => record(send, owner, recordId, copiedColumns, signal),

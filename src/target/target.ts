@@ -1,4 +1,4 @@
-import type { EmbeddingModel } from '../embedding/embedder.ts';
+import type { EmbeddingModel, Vector } from '../embedding/embedder.ts';
 import type { IdRange, PayloadValue } from '../source/source.ts';
 
 /** Options of Qdrant's own BM25, fixed for a collection at its creation (names as in its REST interface). */
@@ -44,6 +44,9 @@ export interface PointHead {
   readonly collectionIds: unknown;
 }
 
+/** A point as a scan found it. Changes and deletes are conditional on it: what somebody else wrote later stays. */
+export type SeenPoint = Pick<PointHead, 'id' | 'checksum'>;
+
 /** Where a scan goes on; only the adapter knows what it means. */
 export type ScanCursor = string | number | bigint;
 
@@ -75,19 +78,27 @@ export interface Point {
   readonly copied: Readonly<Record<string, PayloadValue>>;
 }
 
-/** One change of one point. `vector` is null on a parent, which carries no vectors. */
+/**
+ * One change of one point. `vector` is null on a parent, which carries no vectors; `seen` is the checksum that a scan
+ * found on the point. A write that meets another checksum than that, its own or none does nothing.
+ */
 export type PointWrite =
   /** The point does not exist. */
   | {
       readonly action: 'create';
       readonly point: Point;
-      readonly vector: readonly number[] | null;
+      readonly vector: ArrayLike<number> | null;
       readonly collectionIds: unknown;
     }
   /** The point exists with another text: its vectors and our own payload keys change, all other keys stay. */
-  | { readonly action: 'replace'; readonly point: Point; readonly vector: readonly number[] | null }
+  | {
+      readonly action: 'replace';
+      readonly point: Point;
+      readonly seen: string | null;
+      readonly vector: ArrayLike<number> | null;
+    }
   /** The point exists with this text and its vectors: only our own payload keys change. */
-  | { readonly action: 'describe'; readonly point: Point };
+  | { readonly action: 'describe'; readonly point: Point; readonly seen: string | null };
 
 /** Whose points are meant: the value of payload `source`, `<label>/<table>`. */
 export interface PointOwner {
@@ -100,7 +111,7 @@ export interface SearchQuery {
   /** By words (BM25); null: not. */
   readonly text: string | null;
   /** By meaning; null: not. */
-  readonly vector: readonly number[] | null;
+  readonly vector: ArrayLike<number> | null;
   readonly limit: number;
   /** Only points of this tenant; null: of all. */
   readonly tenant: string | null;
@@ -223,11 +234,7 @@ export interface Target {
   /** The texts of points that exist, by point id. */
   texts(collection: string, pointIds: readonly string[], signal: AbortSignal): Promise<Map<string, string>>;
   /** The dense vectors of points that have one, by point id. */
-  vectors(
-    collection: string,
-    pointIds: readonly string[],
-    signal: AbortSignal,
-  ): Promise<Map<string, readonly number[]>>;
+  vectors(collection: string, pointIds: readonly string[], signal: AbortSignal): Promise<Map<string, Vector>>;
   /**
    * Applies changes in order. A crash in between leaves points that a later diff recognises as unfinished.
    *
@@ -240,7 +247,8 @@ export interface Target {
     writes: readonly PointWrite[],
     signal: AbortSignal,
   ): Promise<void>;
-  delete(collection: string, pointIds: readonly string[], signal: AbortSignal): Promise<void>;
+  /** Deletes points that still carry the checksum they were seen with, or none. */
+  delete(collection: string, points: readonly SeenPoint[], signal: AbortSignal): Promise<void>;
   /** Children, best first; BM25 options come from the collection. */
   search(owner: PointOwner, query: SearchQuery, signal: AbortSignal): Promise<SearchHit[]>;
   /** Parents of the children that are found, best first, in one request. @param query.limit parents */

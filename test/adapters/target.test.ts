@@ -164,7 +164,7 @@ describe('a key that may only read', () => {
     const { collection } = await writing.prepare(SPEC, signal);
     assert.deepEqual(await canWrite(), [true, false]);
     assert.equal(
-      (await faultOf(reading.delete(collection, [randomUUID()], signal))).code,
+      (await faultOf(reading.delete(collection, [{ id: randomUUID(), checksum: null }], signal))).code,
       'target_access_denied',
     );
     const owner = { collection, source: 'crm/memo' };

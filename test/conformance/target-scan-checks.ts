@@ -61,7 +61,11 @@ export const scanChecks: TargetChecks = {
     // What was read, the very point where the next page begins, and every second one of the rest.
     const rest = points.map(({ id }) => id).filter((id) => !read.has(id));
     const gone = new Set([...read, String(first.next), ...rest.filter((_, index) => index % 2 === 0)]);
-    await bench.target.delete(owner.collection, [...gone], signal);
+    await bench.target.delete(
+      owner.collection,
+      points.filter(({ id }) => gone.has(id)),
+      signal,
+    );
     const seen: string[] = [];
     let cursor: ScanCursor | null = first.next;
     while (cursor !== null) {

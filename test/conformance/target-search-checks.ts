@@ -189,7 +189,7 @@ export const searchChecks: TargetChecks = {
 
   'search for parents: leaves out a parent whose point is gone, and other owners': async (bench) => {
     const { owner, find, north, fathers } = await parents(bench);
-    await bench.target.delete(owner.collection, [fathers[1]!.id], signal);
+    await bench.target.delete(owner.collection, [fathers[1]!], signal);
     const left = [fathers[0], fathers[2]].map((father) => father!.text);
     assert.deepEqual(
       (await find({ vector: north })).map(({ text }) => text),

@@ -107,7 +107,7 @@ export const writeChecks: TargetChecks = {
     const vectors = await bench.target.vectors(owner.collection, asked, signal);
     assert.equal(vectors.size, families.length);
     for (const { child: son, vector } of families) {
-      assert.deepEqual(vectors.get(son.id)?.map(Math.fround), vector);
+      assert.deepEqual(vectors.get(son.id), Float32Array.from(vector));
     }
     const texts = await bench.target.texts(owner.collection, asked, signal);
     assert.deepEqual([...texts].sort(), points.map(({ id, text }): [string, string] => [id, text]).sort());
@@ -121,8 +121,8 @@ export const writeChecks: TargetChecks = {
     const newSon = { ...son, text: 'new child', checksum: 'd'.repeat(64), tenant: 'M-8' };
     for (const time of [1, 2]) {
       await write(bench, owner, [
-        { action: 'replace', point: newFather, vector: null },
-        { action: 'replace', point: newSon, vector: newVector },
+        { action: 'replace', point: newFather, seen: father.checksum, vector: null },
+        { action: 'replace', point: newSon, seen: son.checksum, vector: newVector },
       ]);
       const [storedParent, storedChild] = await retrieve(bench, owner, [father, son]);
       const kept = { likes: 3 };
@@ -145,7 +145,7 @@ export const writeChecks: TargetChecks = {
     const owner = await bench.newOwner();
     const { son, vector } = await sharedFamily(bench, owner);
     const described = { ...son, tenant: null, copied: { title: null } };
-    await write(bench, owner, [{ action: 'describe', point: described }]);
+    await write(bench, owner, [{ action: 'describe', point: described, seen: son.checksum }]);
     const [stored] = await retrieve(bench, owner, [son]);
     const payload: Record<string, unknown> = { ...stored?.payload };
     assert.deepEqual({ ...payload }, { ...changed(described, owner, [1, 2]), likes: 3 });
@@ -162,7 +162,8 @@ export const writeChecks: TargetChecks = {
     const owner = await bench.newOwner();
     const { child: son, vector } = family(1n);
     await write(bench, owner, creations([son], new Map([[son, vector]]), [1]));
-    const change: PointWrite = { action: 'replace', point: { ...son, text: 'new' }, vector: unitVector() };
+    const point = { ...son, text: 'new' };
+    const change: PointWrite = { action: 'replace', point, seen: son.checksum, vector: unitVector() };
     // A server that is killed within a batch: it applies the first operations only, and then the connection breaks.
     for (const operations of [1, 2]) {
       const proxy = await startProxy(bench.settings, {
@@ -188,8 +189,8 @@ export const writeChecks: TargetChecks = {
     const points = Array.from({ length: 400 }, (_, index) => family(BigInt(index)));
     const writes = points.flatMap(({ child: son, vector }): PointWrite[] => [
       { action: 'create', point: son, vector, collectionIds: null },
-      { action: 'describe', point: { ...son, tenant: 'later' } },
-      { action: 'replace', point: { ...son, text: `last ${son.recordId}` }, vector },
+      { action: 'describe', point: { ...son, tenant: 'later' }, seen: son.checksum },
+      { action: 'replace', point: { ...son, text: `last ${son.recordId}` }, seen: son.checksum, vector },
     ]);
     await write(bench, owner, writes);
     const ids = points.map(({ child: son }) => son.id);
@@ -213,7 +214,39 @@ export const writeChecks: TargetChecks = {
   'write: asks for another look when a point to change has gone': async (bench) => {
     const owner = await bench.newOwner();
     const { child: son, vector } = family(1n);
-    await rejectsWith('unexpected', write(bench, owner, [{ action: 'replace', point: son, vector }]));
+    const change: PointWrite = { action: 'replace', point: son, seen: son.checksum, vector };
+    await rejectsWith('unexpected', write(bench, owner, [change]));
+  },
+
+  'write: leaves points alone that somebody else has changed since they were seen': async (bench) => {
+    const owner = await bench.newOwner();
+    const { child: son, vector } = family(1n);
+    const later = { ...son, text: 'later', checksum: 'e'.repeat(64) };
+    const outdated = { ...son, text: 'outdated', checksum: 'd'.repeat(64) };
+    const seen = 'c'.repeat(64);
+    await write(bench, owner, creations([later], new Map([[later, vector]]), [1]));
+    const [before] = await retrieve(bench, owner, [son]);
+    await write(bench, owner, creations([outdated], new Map([[outdated, unitVector()]])));
+    await write(bench, owner, [{ action: 'replace', point: outdated, seen, vector: unitVector() }]);
+    await write(bench, owner, [{ action: 'describe', point: outdated, seen }]);
+    await bench.target.delete(owner.collection, [{ id: son.id, checksum: seen }], signal);
+    assert.deepEqual(await retrieve(bench, owner, [son]), [before]);
+    assert.deepEqual(await wordsFind(bench, owner, 'outdated'), []);
+  },
+
+  'write: goes over points that an interrupted change has left without a checksum': async (bench) => {
+    const owner = await bench.newOwner();
+    const { child: son, vector } = family(1n);
+    for (const interrupted of [{ checksum: '' }, { checksum: null }]) {
+      await write(bench, owner, creations([son], new Map([[son, vector]])));
+      await bench.raw.setPayload(owner.collection, { payload: interrupted, points: [son.id], wait: true });
+      const point = { ...son, text: 'mended', checksum: 'd'.repeat(64) };
+      await write(bench, owner, [{ action: 'replace', point, seen: null, vector }]);
+      assert.equal((await scanAll(bench, owner))[0]?.checksum, point.checksum);
+      await bench.raw.setPayload(owner.collection, { payload: interrupted, points: [son.id], wait: true });
+      await bench.target.delete(owner.collection, [{ id: son.id, checksum: null }], signal);
+      assert.deepEqual(await scanAll(bench, owner), []);
+    }
   },
 
   'write: says what it was refused for, without the content of a row': async (bench) => {
@@ -229,7 +262,7 @@ export const writeChecks: TargetChecks = {
     const owner = await bench.newOwner();
     const points = Array.from({ length: 1_200 }, (_, index) => parent(BigInt(index)));
     await write(bench, owner, creations(points));
-    const gone = points.slice(100).map(({ id }) => id);
+    const gone = points.slice(100);
     await bench.target.delete(owner.collection, gone, signal);
     await bench.target.delete(owner.collection, gone, signal);
     const kept = points.slice(0, 100).map(({ id }) => id);

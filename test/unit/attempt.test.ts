@@ -1,24 +1,28 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ApplicationFailure } from '@temporalio/activity';
+import { ApplicationFailure, type Info } from '@temporalio/activity';
+import {
+  ActivityCancelledError,
+  ActivityNotFoundError,
+  ActivityPausedError,
+  type Client,
+} from '@temporalio/client';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { runAttempt } from '../../src/activities/attempt.ts';
 import { Fault } from '../../src/errors.ts';
 import type { BatchHeartbeat } from '../../src/job/job.ts';
-import type { Attempt } from '../../src/reconcile/patience.ts';
+import type { WritingAttempt } from '../../src/reconcile/patience.ts';
 import { fakeSpecification } from '../support/specification.ts';
 
 /** Runs an attempt as a worker would; collects its heartbeats. */
 async function run<T>(
-  work: (attempt: Attempt) => Promise<T>,
+  work: (attempt: WritingAttempt) => Promise<T>,
   changes: { heartbeatIntervalMs?: number; batchTimeoutMs?: number } = {},
+  { info = {}, server = fakeServer() }: { info?: Partial<Info>; server?: FakeServer } = {},
 ) {
-  const environment = new MockActivityEnvironment(
-    {},
-    { logger: new DefaultLogger('ERROR', () => undefined) },
-  );
+  const environment = environmentOn(server, info);
   const heartbeats: BatchHeartbeat[] = [];
   environment.on('heartbeat', (details: BatchHeartbeat) => heartbeats.push(details));
   const specification = fakeSpecification({ heartbeatIntervalMs: 20, ...changes });
@@ -35,6 +39,30 @@ function assertFailure(error: unknown, type: string, nonRetryable: boolean): App
   assert.ok(error instanceof ApplicationFailure, String(error));
   assert.deepEqual([error.type, error.nonRetryable], [type, nonRetryable]);
   return error;
+}
+
+/** A server's answers to heartbeats that are awaited. */
+type FakeServer = ReturnType<typeof fakeServer>;
+
+function fakeServer(answer: () => void = () => undefined) {
+  const told: BatchHeartbeat[] = [];
+  return {
+    told,
+    withAbortSignal: <T>(_signal: AbortSignal, call: () => Promise<T>) => call(),
+    activity: {
+      heartbeat: async (_token: unknown, details: BatchHeartbeat): Promise<void> => {
+        answer();
+        told.push(details);
+      },
+    },
+  };
+}
+
+function environmentOn(server = fakeServer(), info: Partial<Info> = {}): MockActivityEnvironment {
+  return new MockActivityEnvironment(info, {
+    logger: new DefaultLogger('ERROR', () => undefined),
+    client: server as unknown as Client,
+  });
 }
 
 test('heartbeats while it works, and says what it waits for', async () => {
@@ -87,10 +115,7 @@ test('progress and declared waits keep the watchdog quiet', async () => {
 });
 
 test('cancellation is passed on as a request to stop, and reported as cancelled', async () => {
-  const environment = new MockActivityEnvironment(
-    {},
-    { logger: new DefaultLogger('ERROR', () => undefined) },
-  );
+  const environment = environmentOn();
   const running = environment.run(() =>
     runAttempt(fakeSpecification({ heartbeatIntervalMs: 20 }), async (attempt) => {
       while (!attempt.stop.aborted) await sleep(5);
@@ -103,10 +128,8 @@ test('cancellation is passed on as a request to stop, and reported as cancelled'
 });
 
 test('a shutdown of the worker hands over: retryable, so that another goes on', async () => {
-  const environment = new MockActivityEnvironment(
-    {},
-    { logger: new DefaultLogger('ERROR', () => undefined) },
-  );
+  const server = fakeServer();
+  const environment = environmentOn(server);
   const running = environment.run(() =>
     runAttempt(fakeSpecification({ heartbeatIntervalMs: 20 }), async (attempt) => {
       while (!attempt.stop.aborted) await sleep(5);
@@ -118,4 +141,68 @@ test('a shutdown of the worker hands over: retryable, so that another goes on', 
     assertFailure(error, 'WorkerShutdown', false);
     return true;
   });
+  assert.equal(server.told.at(-1)?.losses?.counts, false, 'the next attempt knows that nobody was lost');
+});
+
+test('a write asks the server first, and ends the attempt if it is not the only one', async () => {
+  let writes = 0;
+  const write = async (attempt: WritingAttempt): Promise<void> => {
+    await attempt.fence();
+    writes++;
+  };
+  await run(write);
+  assert.equal(writes, 1);
+  const server = fakeServer(() => {
+    throw new ActivityNotFoundError('unknown');
+  });
+  const { error } = await run(write, {}, { server });
+  assertFailure(error, 'LeaseLost', false);
+  assert.equal(writes, 1);
+});
+
+test('what is in hand may be written when the server asks to end: it still knows the attempt', async () => {
+  for (const end of [new ActivityCancelledError('cancelled'), new ActivityPausedError('paused')]) {
+    const server = fakeServer(() => {
+      throw end;
+    });
+    const { result } = await run((attempt) => attempt.fence().then(() => 'written'), {}, { server });
+    assert.equal(result, 'written');
+  }
+});
+
+test('an attempt after others knows how they ended, and says first of all that it is there', async () => {
+  const losses = { process: 'another', counts: true, inARow: 1, record: null, suspect: null, givenUp: ['4'] };
+  const server = fakeServer();
+  const { result } = await run(
+    async ({ suspicion }) => [server.told.length, await suspicion?.begin(4n), await suspicion?.begin(5n)],
+    {},
+    { server, info: { attempt: 3, heartbeatDetails: { waiting: null, losses } } },
+  );
+  assert.deepEqual(result, [1, false, true]);
+  assert.equal(server.told.at(-1)?.losses?.record, '5');
+});
+
+test('an attempt of a worker of an earlier release, whose heartbeats say less, is followed all the same', async () => {
+  const { result } = await run(
+    async ({ suspicion }) => suspicion,
+    {},
+    {
+      info: { attempt: 2, heartbeatDetails: { waiting: null } },
+    },
+  );
+  assert.equal(result, null);
+});
+
+test('a clock that is set while an attempt runs neither ends it nor keeps it', async () => {
+  const { result } = await run(
+    async (attempt) => {
+      mock.timers.enable({ apis: ['Date'], now: Date.now() + 86_400_000 });
+      await sleep(60);
+      attempt.progressed();
+      return 'done';
+    },
+    { batchTimeoutMs: 10_000 },
+  );
+  mock.timers.reset();
+  assert.equal(result, 'done');
 });

@@ -35,6 +35,7 @@ test('the report says what is proven and what is not', () => {
     ...counts,
     ok: true,
     foreignPoints: 0,
+    foreignDigest: '',
     ledger: 'not asked for',
     seconds: 1.25,
     missing: none,

@@ -109,7 +109,7 @@ test('applying the changes makes any record exact, and embeds only texts that ch
       const { writes, stale } = changesOf(7n, desired, old.map(headOf), textsOf(old));
       const state = new Map(old.map((point) => [point.id, point]));
       for (const { point } of writes) state.set(point.id, point);
-      for (const id of stale) state.delete(id);
+      for (const { id } of stale) state.delete(id);
       assert.ok(isExact(expected, [...state.values()].map(headOf)));
       assert.deepEqual(new Set(state.keys()), new Set(desired.map(({ id }) => id)));
       for (const { action, point, vectorOf } of writes) {

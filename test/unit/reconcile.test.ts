@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { Fault } from '../../src/errors.ts';
 import { LARGEST_ID, BELOW_ALL_IDS } from '../../src/planning/plan.ts';
-import type { Attempt } from '../../src/reconcile/patience.ts';
+import type { WritingAttempt } from '../../src/reconcile/patience.ts';
 import { reconcile, type ReconcileInput } from '../../src/reconcile/reconcile.ts';
 import { MemoryEmbedder, MemorySource, MemoryTarget, vectorOf } from '../support/memory.ts';
 
@@ -28,7 +28,7 @@ const input: ReconcileInput = {
   prune: true,
 };
 
-function attempt(): Attempt & { waits: (string | null)[] } {
+function attempt(): WritingAttempt & { waits: (string | null)[] } {
   const waits: (string | null)[] = [];
   return {
     signal: new AbortController().signal,
@@ -36,6 +36,9 @@ function attempt(): Attempt & { waits: (string | null)[] } {
     patienceMs: 60_000,
     progressed: () => undefined,
     waiting: (reason) => waits.push(reason),
+    fence: () => Promise.resolve(),
+    advanced: () => undefined,
+    suspicion: null,
     waits,
   };
 }

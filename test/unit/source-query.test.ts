@@ -53,6 +53,8 @@ describe('identifiers', () => {
       '😀',
       '𠀀',
       'a'.repeat(65),
+      '__proto__',
+      '__defineSetter__',
     ];
     for (const name of names) {
       assert.notEqual(identifierProblem(name), null, name);
@@ -75,12 +77,18 @@ describe('filters', () => {
     const filters = [
       'deleted = 0',
       "title <> 'a;b' AND note = '-- no # comment /* here'",
-      "a = 'it''s (' OR b = 'it\\'s )' OR `od``d(` = \"\\\"(\"",
+      "a = 'it''s (' OR b = 'it\\\\s )' OR `od``d(` = \"\"\"(\"",
       "(a IN (1, 2) AND b BETWEEN '2024-01-01' AND NOW())",
       'a - -1 = 2',
       "title = 'why?'",
     ];
     for (const filter of filters) assert.equal(filterProblem(filter), null, filter);
+  });
+
+  it('refuse a quote after a backslash: with NO_BACKSLASH_ESCAPES or ANSI_QUOTES the text ends there', () => {
+    for (const filter of ["a = 'it\\'s'", "a = '\\' OR 1=1) -- '", 'a = "\\" OR 1=1) -- "']) {
+      assert.match(filterProblem(filter) ?? '', /backslash/u, filter);
+    }
   });
 
   it('refuse whatever could leave the parentheses or hide what follows', () => {

@@ -1,0 +1,93 @@
+import { randomUUID } from 'node:crypto';
+import type { Losses } from '../job/job.ts';
+import type { Suspicion } from '../reconcile/patience.ts';
+
+/** So many attempts lost in a row, and the next goes record by record; so many lost at one record, and it is given up. */
+const ENOUGH = 2;
+
+const THIS_PROCESS: string = randomUUID();
+
+/**
+ * Finds the record that kills its worker, from what each attempt leaves in its heartbeat for the next. An attempt is
+ * lost if it ends without a word. It does not count if it had advanced, if it waited for a service, or if its process
+ * takes the next attempt: then the server or the network was at fault.
+ */
+export class LossWatch {
+  /** Null while records need not go one by one. */
+  readonly suspicion: Suspicion | null;
+  readonly #process: string;
+  readonly #givenUp: Set<string>;
+  #inARow: number;
+  #record: string | null = null;
+  readonly #suspect: Losses['suspect'];
+  #counts = true;
+
+  /**
+   * @param attempt its number, from 1
+   * @param left by the attempt before; undefined if it was lost before it could say anything
+   * @param acknowledge sends a heartbeat with the {@link report} and returns when the server has it
+   * @param process identity of this process
+   */
+  constructor(
+    attempt: number,
+    left: Losses | undefined,
+    acknowledge: () => Promise<void>,
+    process = THIS_PROCESS,
+  ) {
+    const last = left ?? NOTHING_SAID;
+    const wasLost = attempt > 1 && last.counts && last.process !== process;
+    this.#process = process;
+    this.#inARow = last.inARow + (wasLost ? 1 : 0);
+    this.#suspect = wasLost && last.record !== null ? blamed(last.record, last.suspect) : last.suspect;
+    this.#givenUp = new Set(last.givenUp);
+    const begin = async (recordId: bigint): Promise<boolean> => {
+      if (!this.#enter(recordId.toString())) return false;
+      await acknowledge();
+      return true;
+    };
+    this.suspicion = this.#inARow < ENOUGH ? null : { begin };
+  }
+
+  /** What to leave to the next attempt. */
+  report(isWaiting: boolean): Losses {
+    return {
+      process: this.#process,
+      counts: this.#counts && !isWaiting,
+      inARow: this.#inARow,
+      record: this.#record,
+      suspect: this.#suspect,
+      givenUp: [...this.#givenUp],
+    };
+  }
+
+  /** The attempt has finished something. Whoever goes record by record goes on so until the batch has ended. */
+  advance(): void {
+    this.#counts = false;
+    if (this.suspicion === null) this.#inARow = 0;
+  }
+
+  /** The attempt ends in good order. */
+  end(): void {
+    this.#counts = false;
+  }
+
+  #enter(id: string): boolean {
+    if (this.#suspect?.id === id && this.#suspect.losses >= ENOUGH) this.#givenUp.add(id);
+    const isGivenUp = this.#givenUp.has(id);
+    this.#record = isGivenUp ? null : id;
+    return !isGivenUp;
+  }
+}
+
+function blamed(id: string, suspect: Losses['suspect']): NonNullable<Losses['suspect']> {
+  return { id, losses: suspect?.id === id ? suspect.losses + 1 : 1 };
+}
+
+const NOTHING_SAID: Losses = {
+  process: '',
+  counts: true,
+  inARow: 0,
+  record: null,
+  suspect: null,
+  givenUp: [],
+};
