@@ -24,6 +24,7 @@ import { drained, halted, pause, progress, resume, setPaused } from '../job/mess
 import type { MigrationProgress } from '../job/messages.ts';
 import { addTotals, NO_TOTALS, withRest, type Totals } from '../job/outcome.ts';
 import { runActivity } from './activity.ts';
+import { whenFree } from './child.ts';
 import { LedgerMirror } from './mirror.ts';
 import { workOptions } from './options.ts';
 import { partition } from './partition.ts';
@@ -135,11 +136,13 @@ class Migration {
     const { index } = plan;
     const told = { paused: this.#pauseReason !== null, epoch: this.#epoch };
     try {
-      const handle = await startChild(partition, {
-        workflowId: `${workflowInfo().workflowId}/p${index}`,
-        args: [{ job: this.#context(), partition: plan, ...told }],
-        staticSummary: `batches ${plan.firstBatch} to ${plan.firstBatch + plan.batches - 1}`,
-      });
+      const handle = await whenFree(() =>
+        startChild(partition, {
+          workflowId: `${workflowInfo().workflowId}/p${index}`,
+          args: [{ job: this.#context(), partition: plan, ...told }],
+          staticSummary: `batches ${plan.firstBatch} to ${plan.firstBatch + plan.batches - 1}`,
+        }),
+      );
       this.#open.set(index, { handle, told });
       // Not in one expression: the sum so far would be read before the wait.
       const totals = await handle.result();

@@ -24,6 +24,7 @@ import { addTotals, endedBatches, NO_TOTALS, totalsOf, withRest } from '../job/o
 import type { BatchReport, Outcome, Totals } from '../job/outcome.ts';
 import { runActivity } from './activity.ts';
 import { batch } from './batch.ts';
+import { whenFree } from './child.ts';
 import { LedgerMirror } from './mirror.ts';
 import { workOptions } from './options.ts';
 
@@ -138,6 +139,7 @@ class Partition {
     this.#report({ batch: number, sequence: this.#nextSequence(), status: 'processing', startedAt });
     const workflowId = `${workflowInfo().workflowId}/b${number}`;
     this.#open = workflowId;
+    const epoch = this.#epoch;
     const ended = (status: Outcome['status'], result: BatchResult): void => {
       const endedAt = new Date().toISOString();
       const outcome = {
@@ -152,13 +154,16 @@ class Partition {
       this.#report(outcome);
     };
     try {
-      const end: BatchEnd = await executeChild(batch, {
-        workflowId,
-        args: [{ job: this.#job, batch: number, plan }],
-        staticSummary: `records ${plan.after} to ${plan.upTo}`,
-      });
+      const end: BatchEnd = await whenFree(() =>
+        executeChild(batch, {
+          workflowId,
+          args: [{ job: this.#job, batch: number, plan }],
+          staticSummary: `records ${plan.after} to ${plan.upTo}`,
+        }),
+      );
       if ('halted' in end) {
-        await this.#halt(end.halted);
+        // Whoever resumed while it ran may have mended what it met.
+        if (epoch === this.#epoch) await this.#halt(end.halted);
         return false;
       }
       ended('completed', end);

@@ -132,6 +132,58 @@ test('a halting fault pauses the job with its reason and fails nothing; resume r
   });
 });
 
+test('a fault that a batch met before a resume is not reported after it: the batch just runs again', async () => {
+  const { promise: resumed, resolve: goOn } = Promise.withResolvers<void>();
+  const fine = fakeActivities().reconcileBatch;
+  let runs = 0;
+  const activities = fakeActivities({
+    planPartitions: async () => [fakePartition(0, 1)],
+    reconcileBatch: async (input) => {
+      if (++runs > 1) return fine(input);
+      await resumed;
+      throw ApplicationFailure.nonRetryable('no', 'embedding_access_denied');
+    },
+  });
+  await lab.withWorkers(activities, async () => {
+    const { name, handle } = await start();
+    await until('the batch runs', () => runs === 1);
+    await pauseMigration(lab.client, name);
+    await resumeMigration(lab.client, name);
+    const told = async (): Promise<number> => {
+      const { events } = await lab.client.workflow.getHandle(`migration-${name}/p0`).fetchHistory();
+      return (events ?? []).filter(({ workflowExecutionSignaledEventAttributes: signal }) => signal).length;
+    };
+    await until('its partition has been told of both', async () => (await told()) === 2);
+    goOn();
+    const result = (await handle.result()) as MigrationResult;
+    assert.deepEqual([result.status, result.totals.completedBatches, runs], ['completed', 1, 2]);
+  });
+});
+
+test('a job waits for the ids of an earlier run that was terminated and has children open', async () => {
+  const name = randomUUID().slice(0, 8);
+  const taken = await Promise.all(
+    [`migration-${name}/p0`, `migration-${name}/p1/b2`].map((workflowId) =>
+      lab.client.workflow.start('left-behind', { workflowId, taskQueue: 'nobody-polls' }),
+    ),
+  );
+  await lab.withWorkers(fakeActivities(), async () => {
+    await startMigration(lab.client, { name, specification: fakeSpecification() });
+    const refused = async (): Promise<boolean> => {
+      const histories = [`migration-${name}`, `migration-${name}/p1`].map((id) =>
+        lab.client.workflow.getHandle(id).fetchHistory(),
+      );
+      return (await Promise.all(histories)).every(({ events }) =>
+        events?.some((event) => event.startChildWorkflowExecutionFailedEventAttributes != null),
+      );
+    };
+    await until('both ids are found taken', () => refused().catch(() => false));
+    await Promise.all(taken.map((handle) => handle.terminate()));
+    const result = (await lab.client.workflow.getHandle(`migration-${name}`).result()) as MigrationResult;
+    assert.deepEqual([result.status, result.totals.completedBatches], ['completed', 4]);
+  });
+});
+
 test('unexplained faults in planning are repeated too; a partition that cannot be planned fails, the others go on', async () => {
   const calls = new Map<number, number>();
   const fine = fakeActivities().planBatches;
