@@ -1,7 +1,14 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lab, WorkerProcess } from '../support/lab.ts';
 import type { Random } from './random.ts';
 
+const CLOCK = new URL('clock.ts', import.meta.url).href;
+
+const LOOK_EVERY_MS = 300;
+/** Of one worker, for the report of a round with a finding. */
+const MOST_WARNINGS = 40;
 /** How often the answers under way are looked at, at most. */
 const ANSWER_TRIES = 4;
 
@@ -14,23 +21,39 @@ export class Crew {
   readonly #superseded: ReadonlySet<string>;
   readonly #working = new Map<number, WorkerProcess>();
   readonly #hired: number[] = [];
+  readonly #everybody: WorkerProcess[] = [];
+  /** Inputs of answers that a worker had lost before it was killed; what was on its way then is in hand. */
+  readonly #lostBefore = new Map<number, number>();
+  readonly #clocks: string | undefined;
+  readonly #clockOf = new Map<number, string>();
+  #hires = 0;
+  #slots: number | undefined;
   #inHand = 0;
 
-  /** @param options.answerMs how long a request under way may still take to be paid */
+  /**
+   * @param options.answerMs how long a request under way may still take to be paid
+   * @param options.clocks an empty folder; with it, the clocks of workers can be set
+   */
   constructor(
     lab: Lab,
     random: Random,
     settings: Record<string, string>,
-    options: { answerMs: number; superseded: ReadonlySet<string> },
+    options: { answerMs: number; superseded: ReadonlySet<string>; clocks?: string },
   ) {
     this.#lab = lab;
     this.#random = random;
     this.#settings = settings;
     this.#answerMs = options.answerMs;
     this.#superseded = options.superseded;
+    this.#clocks = options.clocks;
   }
 
-  /** Inputs that were in hand at all events so far: the cap of what may be paid again. */
+  /** Slots of those who are hired from now on. */
+  set slots(slots: number) {
+    this.#slots = slots;
+  }
+
+  /** Inputs that were in hand at all events so far: what may be paid again for that. */
   get inHand(): number {
     return this.#inHand;
   }
@@ -42,10 +65,17 @@ export class Crew {
   /** Starts a worker; while Temporal is away it tries again, as a supervisor would. */
   async hire(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      const clock = this.#clocks === undefined ? undefined : join(this.#clocks, String(this.#hires++));
       try {
-        const worker = await this.#lab.worker(this.#settings);
+        const worker = await this.#lab.worker({
+          ...this.#settings,
+          ...(this.#slots !== undefined && { WORKER_SLOTS: String(this.#slots) }),
+          ...(clock !== undefined && { NODE_OPTIONS: `--import=${CLOCK}`, CHAOS_CLOCK: clock }),
+        });
+        if (clock !== undefined) this.#clockOf.set(worker.pid, clock);
         this.#working.set(worker.pid, worker);
         this.#hired.push(worker.pid);
+        this.#everybody.push(worker);
         return;
       } catch {
         await sleep(500);
@@ -59,15 +89,83 @@ export class Crew {
     return all.length === 0 ? undefined : this.#random.pick(all);
   }
 
-  /** Ends some workers. With SIGKILL what they had in hand is counted. */
+  /** Ends some workers and counts what they had in hand: after SIGTERM only what they could not write any more. */
   async dismiss(workers: readonly WorkerProcess[], signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     for (const { pid } of workers) this.#working.delete(pid);
+    const pids = workers.map(({ pid }) => pid);
+    if (pids.length > 0) await this.#noteLost(pids);
     await Promise.all(workers.map((worker) => worker.kill(signal)));
-    if (signal === 'SIGKILL') await this.count(workers.map(({ pid }) => pid));
+    if (pids.length > 0) await this.count(pids);
+  }
+
+  /** Ends everybody when all is done. */
+  async leave(): Promise<void> {
+    await Promise.all([...this.#working.values()].map((worker) => worker.kill('SIGTERM')));
+    this.#working.clear();
+  }
+
+  /** With `clocks` only: sets the wall clock of a worker off by so much; 0 sets it right. */
+  setClock({ pid }: WorkerProcess, offsetMs: number): void {
+    const file = this.#clockOf.get(pid);
+    if (file !== undefined) writeFileSync(file, String(offsetMs));
+  }
+
+  /** Inputs of answers that were spoilt, or that a worker which lived on did not get. @throws Error from the server */
+  async lost(): Promise<number> {
+    let sum = 0;
+    for (const [client, { spoiltInputs, lostInputs }] of await this.#lab.embeddings.clients()) {
+      const pid = Number(/\((\d+)@/.exec(client)?.[1]);
+      sum += this.#lostBefore.get(pid) ?? spoiltInputs + lostInputs;
+    }
+    return sum;
+  }
+
+  /** What workers have warned of, the last of it. */
+  warnings(): string[] {
+    return this.#everybody.flatMap((worker) => {
+      const lines = worker.log().split('\n');
+      const notable = lines.filter((line) => line !== '' && !/"level":"(?:INFO|DEBUG)"/i.test(line));
+      return notable.slice(-MOST_WARNINGS).map((line) => `${worker.pid} ${line.slice(0, 500)}`);
+    });
   }
 
   all(): WorkerProcess[] {
     return [...this.#working.values()];
+  }
+
+  /**
+   * Looks on from now until the given function is called: adds every text that was seen in hand meanwhile, once. For
+   * outages in which attempts are given up that go on for a while, beside those that follow them.
+   */
+  lookOn(): () => Promise<void> {
+    const seen = new Set<string>();
+    const over = new AbortController();
+    const looking = (async () => {
+      while (!over.signal.aborted) {
+        for (const text of await this.#inHandNow(this.#hired).catch(() => [])) seen.add(text);
+        await sleep(LOOK_EVERY_MS, undefined, { signal: over.signal }).catch(() => undefined);
+      }
+    })();
+    return async () => {
+      over.abort();
+      await looking;
+      this.#inHand += seen.size;
+    };
+  }
+
+  /** Of each worker, so that a text that two of them have in hand is there twice. */
+  async #inHandNow(pids: readonly number[]): Promise<string[]> {
+    const written = await this.#lab.qdrant
+      .childTexts(this.#settings['QDRANT_COLLECTION_NAME'])
+      .catch(noneIfAbsent);
+    const inHand: string[] = [];
+    for (const pid of pids) {
+      for (const [text, times] of await this.#lab.embeddings.texts(`(${pid}@`)) {
+        // Paid again by the same worker, it was lost again.
+        if (!written.has(text) && !this.#superseded.has(text)) inHand.push(`${pid} ${times} ${text}`);
+      }
+    }
+    return inHand;
   }
 
   /**
@@ -80,6 +178,19 @@ export class Crew {
     const written = await persistently(() => this.#lab.qdrant.childTexts(collection).catch(noneIfAbsent));
     const paid = await this.#paid(pids);
     for (const text of paid) if (!written.has(text) && !this.#superseded.has(text)) this.#inHand++;
+  }
+
+  /** If the server is away, what it would have said counts later on: the cap is wider then, never too narrow. */
+  async #noteLost(pids: readonly number[]): Promise<void> {
+    const clients = await this.#lab.embeddings.clients().catch(() => undefined);
+    if (clients === undefined) return;
+    for (const pid of pids) {
+      const own = [...clients].filter(([client]) => client.includes(`(${pid}@`)).map(([, totals]) => totals);
+      this.#lostBefore.set(
+        pid,
+        own.reduce((sum, { spoiltInputs, lostInputs }) => sum + spoiltInputs + lostInputs, 0),
+      );
+    }
   }
 
   /**

@@ -1,92 +1,102 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ServiceName } from '../../src/stack/service.ts';
-import type { Lab } from '../support/lab.ts';
-import type { Crew } from './crew.ts';
-import type { Fault } from './scenario.ts';
+import { inflictOnEmbeddings } from './embeddings-faults.ts';
+import { KILLS } from './fault-draws.ts';
+import type { Fault, Infliction } from './fault.ts';
+import { cutLink, troubleLink } from './link-faults.ts';
+import { deadlock, killQueries, lockTable } from './source-faults.ts';
+import { fillDisk, killServers } from './server-faults.ts';
+import type { Stage } from './stage.ts';
+import { undone } from './undone.ts';
 
-/** Without these, vectors that are paid do not reach those who wait for them. */
-const CARRIERS: readonly ServiceName[] = ['temporal', 'embeddings'];
+/** A fault waits so long for work to meet; a kill has to. */
+const KILL_PATIENCE_MS = 30_000;
+const OTHER_PATIENCE_MS = 6_000;
 
 /** Does it, waits for as long as it lasts, and undoes it. */
-export async function inflict(fault: Fault, lab: Lab, crew: Crew, signal: AbortSignal): Promise<void> {
-  const pause = (): Promise<void> => sleep(fault.durationMs);
-  switch (fault.kind) {
+export async function inflict(fault: Fault, stage: Stage): Promise<Infliction> {
+  const isKill = Object.hasOwn(KILLS, fault.kind);
+  const batches = await stage.work(isKill ? KILL_PATIENCE_MS : OTHER_PATIENCE_MS);
+  const met = { hit: batches > 0, detail: `${batches} batches in hand` };
+  const { lab } = stage.arena;
+  switch (fault.does) {
     case 'worker-kill':
-    case 'worker-term': {
-      const victim = crew.pick();
-      if (victim === undefined) return;
-      await crew.dismiss([victim], fault.kind === 'worker-kill' ? 'SIGKILL' : 'SIGTERM');
-      await pause();
-      return crew.hire(signal);
-    }
-    case 'all-workers-kill': {
-      const victims = crew.all();
-      await crew.dismiss(victims, 'SIGKILL');
-      await pause();
-      await Promise.all(victims.map(() => crew.hire(signal)));
-      return;
-    }
-    case 'worker-stop': {
-      const victim = crew.pick();
-      if (victim === undefined) return;
-      process.kill(victim.pid, 'SIGSTOP');
-      await crew.count([victim.pid]);
-      await pause();
-      process.kill(victim.pid, 'SIGCONT');
-      return;
-    }
+    case 'worker-term':
+    case 'all-workers-kill':
+      return endWorkers(fault, stage, met);
+    case 'worker-stop':
+    case 'clock-jump':
+      return disturbWorker(fault, stage, met);
     case 'server-kill':
-      return killServers(fault, lab, crew);
+      await killServers(fault, stage);
+      return met;
     case 'embeddings':
-      await lab.embeddings.behave(fault.behaviour).catch(() => undefined);
-      await pause();
-      return undone(() => lab.embeddings.behaveNormally());
+    case 'spoil':
+      return inflictOnEmbeddings(fault, stage);
     case 'qdrant':
-      await lab.qdrant.fault(fault.fault).catch(() => undefined);
-      await pause();
-      return undone(() => lab.qdrant.clearFaults());
-    case 'connections-cut':
-      return cutConnections(lab);
+      return inflictOnQdrant(fault, stage);
+    case 'cut':
+      return cutLink(fault, stage);
+    case 'trouble':
+      return troubleLink(fault, stage);
+    case 'killed-query':
+      return killQueries(lab.sql, fault.durationMs);
+    case 'deadlock':
+      return deadlock(lab.sql, fault.durationMs);
+    case 'locked-table':
+      return lockTable(lab.sql, fault.durationMs);
+    case 'full-disk':
+      return fillDisk(fault, stage);
   }
 }
 
-async function killServers(
-  { services, durationMs }: Extract<Fault, { kind: 'server-kill' }>,
-  lab: Lab,
-  crew: Crew,
-): Promise<void> {
-  const carriesVectors = services.some((name) => CARRIERS.includes(name));
-  await Promise.all(services.map((name) => lab.stack.kill(name)));
-  await sleep(durationMs);
-  // PostgREST's database comes before it.
-  const inOrder = [...services].sort((a, b) => Number(a === 'postgrest') - Number(b === 'postgrest'));
-  for (const name of inOrder) await lab.stack.start(name);
-  // Attempts that the server gave up meanwhile begin anew, beside those that still run.
-  if (carriesVectors) await crew.count();
+async function endWorkers(fault: Fault, { crew, signal }: Stage, met: Infliction): Promise<Infliction> {
+  const one = crew.pick();
+  if (one === undefined) return { hit: false, detail: 'nobody worked' };
+  const victims = fault.does === 'all-workers-kill' ? crew.all() : [one];
+  const before = crew.inHand;
+  await crew.dismiss(victims, fault.does === 'worker-term' ? 'SIGTERM' : 'SIGKILL');
+  await sleep(fault.durationMs);
+  await Promise.all(victims.map(() => crew.hire(signal)));
+  return { ...met, detail: `${met.detail}, ${crew.inHand - before} inputs` };
 }
 
-/** Every connection of the product to the database. */
-async function cutConnections(lab: Lab): Promise<void> {
-  const [rows] = (await lab.sql.query('SHOW PROCESSLIST').catch(() => [[]])) as [
-    { Id: number | string }[],
-    unknown,
-  ];
-  const [own] = (await lab.sql.query('SELECT CONNECTION_ID() AS id').catch(() => [[]])) as [
-    { id: number | string }[],
-    unknown,
-  ];
-  for (const { Id: id } of rows) {
-    if (String(id) !== String(own[0]?.id)) await lab.sql.query(`KILL ${Number(id)}`).catch(() => undefined);
+async function disturbWorker(
+  fault: Extract<Fault, { does: 'worker-stop' | 'clock-jump' }>,
+  { crew }: Stage,
+  met: Infliction,
+): Promise<Infliction> {
+  const victim = crew.pick();
+  if (victim === undefined) return { hit: false, detail: 'nobody worked' };
+  if (fault.does === 'clock-jump') {
+    crew.setClock(victim, fault.byMs);
+    await sleep(fault.durationMs);
+    crew.setClock(victim, 0);
+    return { ...met, detail: `${met.detail}, by ${Math.round(fault.byMs / 1_000)} s` };
   }
+  try {
+    process.kill(victim.pid, 'SIGSTOP');
+    await crew.count([victim.pid]);
+    await sleep(fault.durationMs);
+    process.kill(victim.pid, 'SIGCONT');
+  } catch {
+    // Another fault has killed it meanwhile; nothing stops what is gone.
+  }
+  return met;
 }
 
-/** The server may be away for another reason; then it forgets by itself, or is asked again. */
-async function undone(undo: () => Promise<void>): Promise<void> {
-  for (let tries = 0; tries < 100; tries++) {
-    try {
-      return await undo();
-    } catch {
-      await sleep(300);
-    }
-  }
+async function inflictOnQdrant(
+  fault: Extract<Fault, { does: 'qdrant' }>,
+  { arena: { lab } }: Stage,
+): Promise<Infliction> {
+  const isSet = await lab.qdrant.fault(fault.fault).then(
+    () => true,
+    () => false,
+  );
+  await sleep(fault.durationMs);
+  const left = await lab.qdrant.faults().catch(() => undefined);
+  await undone(() => lab.qdrant.clearFaults());
+  const planned = Number(fault.fault['count']);
+  const met =
+    isSet && left !== undefined ? planned - left.reduce((sum, { count }) => sum + (count ?? 0), 0) : 0;
+  return { hit: met > 0, detail: `${Math.max(0, met)} requests` };
 }

@@ -1,60 +1,67 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MigrationResult } from '../../src/job/job.ts';
-import type { AuditReport } from '../support/audit.ts';
-import type { Lab } from '../support/lab.ts';
 import { createTable } from '../support/rows.ts';
+import type { Arena } from './arena.ts';
 import { Crew } from './crew.ts';
+import type { Infliction } from './fault.ts';
 import { inflict } from './faults.ts';
+import { batchesInHand, ended, isClosed, untilAccepted } from './job-runs.ts';
+import { Operator } from './operator.ts';
 import { Random } from './random.ts';
+import type { RoundReport } from './round-report.ts';
 import type { Scenario } from './scenario.ts';
+import { putGate, READER, removeGate } from './source-faults.ts';
+import type { Stage } from './stage.ts';
+import { undone } from './undone.ts';
 import { Writers } from './writers.ts';
 
-/** Nothing that a round does may keep a job from its end for longer. */
-const PATIENCE_MS = 300_000;
+/** Faults that may rightly pause a job until somebody resumes it. */
+const MAY_HALT: ReadonlySet<string> = new Set(['full disk', 'embeddings answer wrong-length']);
+/** Rows that are added so that a kill meets work. */
+const MORE_ROWS = 60;
 
-/** What became of a round. */
-export interface RoundReport {
-  readonly scenario: Scenario;
-  /** Sentences; empty if nothing was lost, doubled, wrong or paid in vain. */
-  readonly findings: readonly string[];
-  readonly audit: AuditReport | null;
-  readonly runs: number;
-  readonly writes: number;
-  /** Inputs paid, of them distinct, and how many more were in hand at kills: what may be paid again. */
-  readonly inputs: number;
-  readonly distinct: number;
-  readonly cap: number;
-  readonly seconds: number;
-}
-
-/** Plays a round on a lab and judges its outcome. */
-export async function playRound(lab: Lab, scenario: Scenario): Promise<RoundReport> {
-  const begin = Date.now();
+/** Plays a round and judges its outcome. */
+export async function playRound(arena: Arena, scenario: Scenario): Promise<RoundReport> {
+  const { lab } = arena;
+  const begin = performance.now();
   const random = new Random(scenario.seed ^ 0x5bd1e995);
-  const collection = `chaos-${scenario.seed}-${begin}`;
+  const collection = `chaos-${scenario.seed}-${Date.now()}`;
+  const job = `ip_summary-to-${collection}`;
   const settings = {
     QDRANT_COLLECTION_NAME: collection,
     WORKER_HEARTBEAT_INTERVAL: String(scenario.heartbeatSeconds),
     WORKER_SLOTS: String(scenario.slots),
     WORKER_SHUTDOWN_SECONDS: '2',
+    OPENAI_MAX_INPUTS: String(scenario.maxInputs),
   };
   await lab.embeddings.reset();
+  await removeGate(lab.sql);
   await createTable(lab.sql);
   const writers = await Writers.fill(lab.sql, random, scenario.rows);
+  if (scenario.faults.some(({ does }) => does === 'deadlock')) await putGate(lab.sql);
+  await lab.embeddings.behaveNormally();
   await lab.embeddings.behave({ latencyMs: scenario.latencyMs });
-  const crew = new Crew(lab, random, settings, {
-    answerMs: scenario.latencyMs + 500,
-    superseded: writers.superseded,
-  });
-  const job = `ip_summary-to-${collection}`;
+  const clocks = mkdtempSync(join(arena.dir, 'clocks-'));
+  const crew = new Crew(
+    lab,
+    random,
+    { ...settings, ...arena.links.settings, MYSQL_USER: READER.user, MYSQL_PASSWORD: READER.password },
+    { answerMs: scenario.latencyMs + 500, superseded: writers.superseded, clocks },
+  );
+  const operator = new Operator(lab, settings, job);
   const over = new AbortController();
-  let runs = 0;
+  const judged = new AbortController();
   const findings: string[] = [];
+  const inflictions: (Infliction | null)[] = scenario.faults.map(() => null);
+  let runs = 0;
+  let halting = 0;
   let result: MigrationResult | null = null;
+  const background: Promise<void>[] = [];
   try {
     const forever = new AbortController().signal;
     await Promise.all(Array.from({ length: scenario.workers }, () => crew.hire(forever)));
-
     const start = async (...flags: string[]): Promise<void> => {
       const cut = scenario.cuts[Math.min(runs, scenario.cuts.length - 1)];
       runs++;
@@ -64,26 +71,60 @@ export async function playRound(lab: Lab, scenario: Scenario): Promise<RoundRepo
       );
     };
     await start();
-    const writing = writers.write(scenario.writesPerSecond, over.signal);
-    const began = Date.now();
-    const inflicting = Promise.all(
-      scenario.faults.map(async (fault) => {
-        await sleep(Math.max(0, began + fault.at - Date.now()));
-        await inflict(fault, lab, crew, forever);
-      }),
-    );
+    const stage: Stage = {
+      arena,
+      crew,
+      latencyMs: scenario.latencyMs,
+      settleMs: 3 * 2 * scenario.heartbeatSeconds * 1_000 + scenario.latencyMs,
+      signal: forever,
+      work: async (patienceMs) => {
+        let isFed = false;
+        for (const until = performance.now() + patienceMs; ; await sleep(500)) {
+          const batches = await batchesInHand(lab, job);
+          if (batches > 0 || performance.now() > until) return batches;
+          // A run that had nothing left to do is followed by one that has.
+          if (!isFed && (await isClosed(lab, job))) {
+            isFed = await writers.add(MORE_ROWS).then(
+              () => true,
+              () => false,
+            );
+          }
+        }
+      },
+    };
+    background.push(writers.write(scenario.writesPerSecond, over.signal));
+    background.push(operator.watch(() => halting === 0, judged.signal));
+    const began = performance.now();
+    const waitUntil = (at: number): Promise<unknown> => sleep(Math.max(0, began + at - performance.now()));
+    const inflicting = scenario.faults.map(async (fault, index) => {
+      await waitUntil(fault.at);
+      const mayHalt = MAY_HALT.has(fault.kind);
+      if (mayHalt) halting++;
+      try {
+        inflictions[index] = await inflict(fault, stage);
+      } finally {
+        if (mayHalt) halting--;
+      }
+    });
+    const changing = scenario.crewChanges.map(async ({ at, workers, slots }) => {
+      await waitUntil(at);
+      crew.slots = slots;
+      for (let missing = workers - crew.size; missing > 0; missing--) await crew.hire(forever);
+      await crew.dismiss(crew.all().slice(workers), 'SIGTERM');
+    });
     let isOver = false;
-    const inflicted = inflicting.finally(() => {
+    const inflicted = Promise.all([...inflicting, ...changing]).finally(() => {
       isOver = true;
       over.abort();
     });
+    // Rejected while a run is awaited, it would have nobody to catch it.
+    inflicted.catch(() => undefined);
     // Runs that end before the faults do are followed by others, cut in another way.
     while (!isOver) {
       await ended(lab, job, over.signal).catch(ignoreAbort);
       if (!isOver) await start();
     }
     await inflicted;
-    await writing;
     await lab.embeddings.behaveNormally();
     await lab.qdrant.clearFaults();
     if (crew.size === 0) await crew.hire(forever);
@@ -94,6 +135,10 @@ export async function playRound(lab: Lab, scenario: Scenario): Promise<RoundRepo
     findings.push(`it broke off: ${error instanceof Error ? error.message : String(error)}`);
   } finally {
     over.abort();
+    judged.abort();
+    await Promise.all(background);
+    await crew.leave();
+    rmSync(clocks, { recursive: true, force: true });
   }
   if (result !== null && (result.status !== 'completed' || result.totals.failed > 0)) {
     findings.push(`the last run ended as ${result.status} with ${result.totals.failed} failed records`);
@@ -101,64 +146,48 @@ export async function playRound(lab: Lab, scenario: Scenario): Promise<RoundRepo
   const audit =
     result === null ? null : await lab.audit({ collection, jobId: result.jobId, noForeign: true });
   if (audit !== null && !audit.ok) {
+    const { missing, extra, wrong } = audit;
+    const examples = [...missing.examples, ...extra.examples, ...wrong.examples].slice(0, 3);
     findings.push(
-      `${audit.missing.count} missing, ${audit.extra.count} extra, ${audit.wrong.count} wrong: ` +
-        JSON.stringify(
-          [...audit.missing.examples, ...audit.extra.examples, ...audit.wrong.examples].slice(0, 3),
-        ),
+      `${missing.count} missing, ${extra.count} extra, ${wrong.count} wrong: ${JSON.stringify(examples)}`,
     );
   }
-  const { inputs, distinctTexts: distinct } = await lab.embeddings.counters();
-  if (inputs - distinct > crew.inHand) {
-    findings.push(`${inputs - distinct} inputs were paid again, ${crew.inHand} were in hand`);
+  if (operator.halts.length > 0 && !scenario.faults.some(({ kind }) => MAY_HALT.has(kind))) {
+    findings.push(`the job was paused: ${operator.halts.join(', ')}`);
   }
-  await crew.dismiss(crew.all(), 'SIGTERM');
+  if (
+    !inflictions.some((met, index) => met?.hit === true && /SIGKILL/.test(scenario.faults[index]?.kind ?? ''))
+  ) {
+    findings.push('no kill met work');
+  }
+  const { inputs, distinctTexts: distinct } = await lab.embeddings.counters();
+  const cap = { inHand: crew.inHand, lost: await crew.lost() };
+  if (inputs - distinct > cap.inHand + cap.lost) {
+    findings.push(`${inputs - distinct} inputs were paid again, ${cap.inHand + cap.lost} were in hand`);
+  }
+  await undone(() => removeGate(lab.sql));
   return {
     scenario,
+    faults: scenario.faults.map(({ kind, at, durationMs }, index) => ({
+      kind,
+      at,
+      durationMs,
+      hit: inflictions[index]?.hit ?? false,
+      detail: inflictions[index]?.detail ?? 'not inflicted',
+    })),
     findings,
+    warnings: findings.length > 0 ? crew.warnings() : [],
     audit,
+    halts: operator.halts,
     runs,
     writes: writers.writes,
     inputs,
     distinct,
-    cap: crew.inHand,
-    seconds: (Date.now() - begin) / 1_000,
+    cap,
+    seconds: (performance.now() - begin) / 1_000,
   };
-}
-
-/** The end of the job's newest run, or of the wait; Temporal may be away meanwhile. */
-async function ended(
-  lab: Lab,
-  job: string,
-  given: AbortSignal = new AbortController().signal,
-): Promise<MigrationResult> {
-  for (const deadline = Date.now() + PATIENCE_MS; ; await sleep(500)) {
-    try {
-      // A poll that is left open would fail with nobody to catch it when the connection closes.
-      const signal = AbortSignal.any([given, AbortSignal.timeout(Math.max(1, deadline - Date.now()))]);
-      return await lab.client.withAbortSignal(signal, () => lab.result(job));
-    } catch {
-      given.throwIfAborted();
-      if (Date.now() > deadline) {
-        const { status, waits, batchesInHand } = await lab.snapshot(job);
-        const waiting = waits.map(({ reason, count }) => `${count} for ${reason}`).join(', ');
-        throw new Error(
-          `the job did not end within ${PATIENCE_MS / 1_000} s: ${status}, in hand ${batchesInHand.join(', ')}, waiting ${waiting}`,
-        );
-      }
-    }
-  }
 }
 
 function ignoreAbort(error: unknown): void {
   if (!(error instanceof Error) || error.name !== 'AbortError') throw error;
-}
-
-/** `ferry start`, until Temporal is there to take it. */
-async function untilAccepted(start: () => Promise<{ code: number | null; stderr: string }>): Promise<void> {
-  for (const deadline = Date.now() + PATIENCE_MS; ; await sleep(500)) {
-    const { code, stderr } = await start();
-    if (code === 0 || /open already/.test(stderr)) return;
-    if (Date.now() > deadline) throw new Error(`ferry start ended with ${code}: ${stderr}`);
-  }
 }

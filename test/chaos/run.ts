@@ -1,64 +1,77 @@
-/**
- * `npm run chaos`: migrations under random faults, each judged by the independent audit.
- *
- *     npm run chaos -- --rounds 20 --seed 1 --minutes 60 --longest 45
- */
-import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
-import { Lab } from '../support/lab.ts';
-import { playRound, type RoundReport } from './round.ts';
-import { drawScenario, type Fault } from './scenario.ts';
+/** `npm run chaos`: see options.ts for its flags, or ask it with `--help`. */
+import { appendFileSync } from 'node:fs';
+import { Arena } from './arena.ts';
+import { chaosOptions, FlagError, USAGE, type ChaosOptions } from './options.ts';
+import { roundLine, type RoundReport } from './round-report.ts';
+import { playRound } from './round.ts';
+import { drawScenario } from './scenario.ts';
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '10' },
-    seed: { type: 'string', default: '1' },
-    minutes: { type: 'string', default: '600' },
-    longest: { type: 'string', default: '45' },
-    json: { type: 'string' },
-  },
-});
+const interruption = new AbortController();
 
-const first = Number(values.seed);
-const deadline = Date.now() + Number(values.minutes) * 60_000;
-const reports: RoundReport[] = [];
-const lab = await Lab.open();
-try {
-  for (let seed = first; seed < first + Number(values.rounds) && Date.now() < deadline; seed++) {
-    const report = await playRound(lab, drawScenario(seed, Number(values.longest) * 1_000));
-    reports.push(report);
-    console.log(line(report));
-    for (const finding of report.findings) console.log(`      ${finding}`);
-    if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(reports, null, 2));
+function readOptions(): ChaosOptions | null {
+  try {
+    return chaosOptions(process.argv.slice(2));
+  } catch (error) {
+    if (!(error instanceof FlagError)) throw error;
+    console.error(`npm run chaos: ${error.message}\n\n${USAGE}`);
+    return null;
   }
-} finally {
-  await lab.close();
-}
-const bad = reports.filter(({ findings }) => findings.length > 0);
-console.log(
-  `${reports.length} rounds, ${bad.length} with findings${bad.length === 0 ? '' : `: seeds ${bad.map(({ scenario }) => scenario.seed).join(', ')}`}`,
-);
-process.exitCode = bad.length === 0 ? 0 : 1;
-
-function line({
-  scenario,
-  findings,
-  audit,
-  runs,
-  writes,
-  inputs,
-  distinct,
-  cap,
-  seconds,
-}: RoundReport): string {
-  const verdict = findings.length === 0 ? 'ok  ' : 'BAD ';
-  return (
-    `${verdict} seed ${scenario.seed}: ${audit?.rows ?? '?'} rows, ${audit?.points ?? '?'} points, ${runs} runs, ${writes} writes; ` +
-    `${inputs - distinct} paid again <= ${cap} in hand; ${scenario.faults.map(nameOf).join(' ')}; ${seconds.toFixed(0)} s`
-  );
 }
 
-function nameOf(fault: Fault): string {
-  const what = 'services' in fault ? fault.services.join('+') : fault.kind;
-  return `${what}@${(fault.at / 1_000).toFixed(1)}+${(fault.durationMs / 1_000).toFixed(1)}`;
+async function main(): Promise<number> {
+  const options = readOptions();
+  if (options === null) return 2;
+  if (options.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  // Tried before anything is started: an hour's rounds should not end in a folder that is not there.
+  if (options.json !== undefined) appendFileSync(options.json, '');
+  const arena = await Arena.open();
+  const interrupted = new Promise<never>((_, reject) => {
+    interruption.signal.addEventListener('abort', () => reject(new Error('interrupted')));
+    if (interruption.signal.aborted) reject(new Error('interrupted'));
+  });
+  interrupted.catch(() => undefined);
+  try {
+    return await Promise.race([play(arena, options), interrupted]);
+  } catch (error) {
+    if (!interruption.signal.aborted) throw error;
+    return 130;
+  } finally {
+    await arena.close();
+  }
 }
+
+async function play(
+  arena: Arena,
+  { rounds, seed, minutes, longestMs, json, kinds }: ChaosOptions,
+): Promise<number> {
+  const deadline = performance.now() + minutes * 60_000;
+  const bad: number[] = [];
+  let played = 0;
+  for (const kind of arena.impossible) console.log(`not run: ${kind}`);
+  for (; played < rounds && performance.now() < deadline; played++) {
+    const report: RoundReport = await playRound(
+      arena,
+      drawScenario(seed + played, { longestMs, without: arena.impossible, kinds }),
+    );
+    console.log(roundLine(report));
+    for (const finding of report.findings) console.log(`      ${finding}`);
+    if (json !== undefined) appendFileSync(json, `${JSON.stringify(report)}\n`);
+    if (report.findings.length > 0) bad.push(seed + played);
+  }
+  const seeds = bad.length === 0 ? '' : `: seeds ${bad.join(', ')}`;
+  console.log(`${played} rounds, ${bad.length} with findings${seeds}`);
+  return bad.length === 0 ? 0 : 1;
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    if (!interruption.signal.aborted) console.error('stopping: everything is taken down');
+    interruption.abort();
+  });
+}
+
+// What a round that was broken off still awaits ends with the process.
+process.exit(await main());

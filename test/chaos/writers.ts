@@ -42,6 +42,19 @@ export class Writers {
     return writers;
   }
 
+  /** Adds that many short rows, so that there is something to do. @throws Error if the database is away */
+  async add(rows: number): Promise<void> {
+    const all = Array.from({ length: rows }, () => {
+      const id = snowflake(this.#next++);
+      return { id, tenant: 'tenant-0', content: distinctText(`${id}-0`, SHORT_TOKENS) };
+    });
+    await insertRows(this.#sql, all);
+    for (const { id, content } of all) {
+      this.#short.push(id);
+      this.#contents.set(id, content);
+    }
+  }
+
   /** Writes until the signal; an outage of the database is none of their business. */
   async write(perSecond: number, signal: AbortSignal): Promise<void> {
     while (perSecond > 0 && !signal.aborted) {

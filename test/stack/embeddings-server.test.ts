@@ -19,6 +19,8 @@ import { billedTokens } from '../../src/stack/embeddings/token-count.ts';
 const SERVER = join(import.meta.dirname, '../../src/stack/embeddings-server.ts');
 const KEY = 'sk-test';
 const MODEL = 'text-embedding-3-small';
+/** Every answer has reached its client. */
+const WHOLE = { spoiltInputs: 0, lostInputs: 0 };
 
 interface Running {
   readonly process: ChildProcess;
@@ -297,9 +299,10 @@ describe('embeddings server', () => {
       inputs: 4,
       tokens: 4,
       distinctTexts: 2,
+      ...WHOLE,
       byClient: {
-        'worker-1': { requests: 2, paidRequests: 1, inputs: 2, tokens: 2, distinctTexts: 2 },
-        'worker-2': { requests: 1, paidRequests: 1, inputs: 2, tokens: 2, distinctTexts: 1 },
+        'worker-1': { requests: 2, paidRequests: 1, inputs: 2, tokens: 2, distinctTexts: 2, ...WHOLE },
+        'worker-2': { requests: 1, paidRequests: 1, inputs: 2, tokens: 2, distinctTexts: 1, ...WHOLE },
       },
       statuses: { 200: 2, 400: 1 },
     });

@@ -7,6 +7,11 @@ export interface EmbeddingsCounters {
   readonly inputs: number;
   readonly tokens: number;
   readonly distinctTexts: number;
+  /** Inputs that were paid and did not reach their client whole: of answers spoilt on purpose, and of others. */
+  readonly spoiltInputs: number;
+  readonly lostInputs: number;
+  /** Answers by HTTP status. */
+  readonly statuses: Readonly<Record<string, number>>;
 }
 
 /** The offline embeddings server, from the side of a test. */
@@ -20,6 +25,14 @@ export class EmbeddingsControl {
 
   async counters(): Promise<EmbeddingsCounters> {
     return (await this.#ask('GET', 'counters')) as EmbeddingsCounters;
+  }
+
+  /** Counters of each client, by its User-Agent. */
+  async clients(): Promise<Map<string, Omit<EmbeddingsCounters, 'statuses'>>> {
+    const { byClient } = (await this.#ask('GET', 'counters')) as {
+      byClient: Record<string, Omit<EmbeddingsCounters, 'statuses'>>;
+    };
+    return new Map(Object.entries(byClient));
   }
 
   /** How often each text was paid, by sha-256; of clients whose User-Agent contains `client`. */
@@ -84,6 +97,12 @@ export class QdrantControl {
   /** Injects a fault: `{status, count, delay_ms, paths, after}`; see src/stack/qdrant-front. */
   async fault(fault: Record<string, unknown>): Promise<void> {
     await this.#ask('POST', 'front/faults', fault);
+  }
+
+  /** Faults that are still to come; null: without a count. */
+  async faults(): Promise<{ count: number | null }[]> {
+    const { result } = (await this.#ask('GET', 'front/faults')) as { result: { count: number | null }[] };
+    return result;
   }
 
   async clearFaults(): Promise<void> {

@@ -1,3 +1,5 @@
+import { SPOILINGS, type Spoil } from './spoiling.ts';
+
 /** What a test can switch while the server runs (PUT /control/behaviour with any of these). */
 export interface Behaviour {
   /** Time that every answer of /v1/embeddings takes, besides computing it. @default 0 */
@@ -18,6 +20,8 @@ export interface Behaviour {
   readonly quotaExhausted: boolean;
   /** Whether a 429 of the rate limit says how long to wait. @default true */
   readonly retryAfter: boolean;
+  /** Answers that would be 200 are spoilt after the work was done: they are paid. @default null */
+  readonly spoil: Spoil | null;
 }
 
 /** The behaviour of a service in good health. */
@@ -31,12 +35,21 @@ export const DEFAULT_BEHAVIOUR: Behaviour = Object.freeze({
   apiKey: null,
   quotaExhausted: false,
   retryAfter: true,
+  spoil: null,
 });
 
 const isDuration = (value: unknown): boolean => typeof value === 'number' && value >= 0 && value <= 3_600_000;
 const isLimit = (value: unknown): boolean => value === null || (Number.isInteger(value) && Number(value) > 0);
 const isBoolean = (value: unknown): boolean => typeof value === 'boolean';
 const isText = (value: unknown): boolean => typeof value === 'string' && value !== '';
+
+function isSpoil(value: unknown): boolean {
+  if (value === null) return true;
+  if (typeof value !== 'object') return false;
+  const { how, count = 1, ...others } = value as Record<string, unknown>;
+  const isCount = Number.isInteger(count) && Number(count) > 0;
+  return SPOILINGS.includes(how as Spoil['how']) && isCount && Object.keys(others).length === 0;
+}
 
 const CHECKS: Record<keyof Behaviour, readonly [check: (value: unknown) => boolean, expected: string]> = {
   latencyMs: [isDuration, 'a number from 0 to 3600000'],
@@ -51,6 +64,7 @@ const CHECKS: Record<keyof Behaviour, readonly [check: (value: unknown) => boole
   apiKey: [(value) => value === null || isText(value), 'a non-empty string or null'],
   quotaExhausted: [isBoolean, 'true or false'],
   retryAfter: [isBoolean, 'true or false'],
+  spoil: [isSpoil, `null or {how, count}, how one of ${SPOILINGS.join(', ')}, count a positive integer`],
 };
 
 /** The behaviour with some settings changed, or a sentence on what is wrong with the change. */
@@ -62,4 +76,11 @@ export function changeBehaviour(current: Behaviour, change: unknown): Behaviour 
     if (!check(value)) return `'${key}' must be ${expected}`;
   }
   return { ...current, ...(change as Partial<Behaviour>) };
+}
+
+/** The behaviour after one answer was spoilt: a count goes down, and what has none stays as it is. */
+export function afterSpoiling(current: Behaviour): Behaviour {
+  const { spoil } = current;
+  if (spoil?.count === undefined) return current;
+  return { ...current, spoil: spoil.count > 1 ? { ...spoil, count: spoil.count - 1 } : null };
 }

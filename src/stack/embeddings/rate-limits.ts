@@ -53,7 +53,7 @@ export class RateLimits {
   #tokens: Bucket | null = null;
   readonly #now: () => number;
 
-  constructor(now: () => number = Date.now) {
+  constructor(now: () => number = () => performance.now()) {
     this.#now = now;
   }
 

@@ -1,27 +1,42 @@
 import { closeSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 
-/** One answered request: a line of the log. */
+/** One request that was answered, or met an outage: a line of the log. */
 export interface LogEntry {
   /** ISO time of the answer. */
   readonly t: string;
   /** The request's User-Agent header. */
   readonly client: string;
+  /** 0: the connection was reset instead, in an outage. */
   readonly status: number;
   readonly inputs: number;
   /** Tokens on the bill; 0 if it was not answered with 200. */
   readonly tokens: number;
   /** SHA-256 (hex) of each text, in order. */
   readonly texts: readonly string[];
+  /** A paid answer that was spoilt on purpose. */
+  readonly spoilt?: boolean;
 }
 
-/** Totals of some requests. `inputs`, `tokens` and `distinctTexts` count paid answers (status 200) only. */
+/** A paid answer that could not be handed over: a line of the log after that of its request. */
+export interface LostAnswer {
+  readonly client: string;
+  /** Inputs of the request. */
+  readonly lost: number;
+}
+
+/**
+ * Totals of some requests. `inputs`, `tokens` and `distinctTexts` count paid answers (status 200) only. Of these inputs,
+ * `spoiltInputs` were of answers spoilt on purpose, and `lostInputs` of others whose client was gone before its answer.
+ */
 export interface Totals {
   readonly requests: number;
   readonly paidRequests: number;
   readonly inputs: number;
   readonly tokens: number;
   readonly distinctTexts: number;
+  readonly spoiltInputs: number;
+  readonly lostInputs: number;
 }
 
 /** What GET /control/counters answers. */
@@ -41,6 +56,8 @@ class Tally {
   paidRequests = 0;
   inputs = 0;
   tokens = 0;
+  spoiltInputs = 0;
+  lostInputs = 0;
   readonly texts = new Map<string, number>();
 
   add(entry: LogEntry): void {
@@ -49,12 +66,14 @@ class Tally {
     this.paidRequests += 1;
     this.inputs += entry.inputs;
     this.tokens += entry.tokens;
+    if (entry.spoilt === true) this.spoiltInputs += entry.inputs;
     for (const text of entry.texts) this.texts.set(text, (this.texts.get(text) ?? 0) + 1);
   }
 
   totals(): Totals {
-    const { requests, paidRequests, inputs, tokens } = this;
-    return { requests, paidRequests, inputs, tokens, distinctTexts: this.texts.size };
+    const { requests, paidRequests, inputs, tokens, spoiltInputs, lostInputs } = this;
+    const distinctTexts = this.texts.size;
+    return { requests, paidRequests, inputs, tokens, distinctTexts, spoiltInputs, lostInputs };
   }
 }
 
@@ -76,9 +95,9 @@ function* linesOf(file: number): Generator<string> {
   if (rest !== '') yield rest;
 }
 
-function parse(line: string): LogEntry | null {
+function parse(line: string): LogEntry | LostAnswer | null {
   try {
-    return JSON.parse(line) as LogEntry;
+    return JSON.parse(line) as LogEntry | LostAnswer;
   } catch {
     return null;
   }
@@ -90,6 +109,7 @@ function parse(line: string): LogEntry | null {
  */
 export class RequestLog {
   readonly #file: number;
+  #isClosed = false;
   #all = new Tally();
   #byClient = new Map<string, Tally>();
   #statuses = new Map<number, number>();
@@ -106,16 +126,23 @@ export class RequestLog {
     if (torn) writeSync(this.#file, '\n');
   }
 
-  #count(entry: LogEntry): void {
+  #count(entry: LogEntry | LostAnswer): void {
     let client = this.#byClient.get(entry.client);
     if (client === undefined) this.#byClient.set(entry.client, (client = new Tally()));
+    if ('lost' in entry) {
+      this.#all.lostInputs += entry.lost;
+      client.lostInputs += entry.lost;
+      return;
+    }
     this.#all.add(entry);
     client.add(entry);
     this.#statuses.set(entry.status, (this.#statuses.get(entry.status) ?? 0) + 1);
   }
 
   /** Writes a line, then counts it. To be called before the answer is sent: what a client has seen is in the log. */
-  append(entry: LogEntry): void {
+  append(entry: LogEntry | LostAnswer): void {
+    // The number of a closed file may be another file's by now.
+    if (this.#isClosed) return;
     writeSync(this.#file, `${JSON.stringify(entry)}\n`);
     this.#count(entry);
   }
@@ -149,6 +176,7 @@ export class RequestLog {
 
   /** Closes the file. */
   close(): void {
+    this.#isClosed = true;
     closeSync(this.#file);
   }
 }

@@ -12,11 +12,12 @@ import {
   serverError,
   unknownPath,
 } from './api-error.ts';
-import { type Behaviour, DEFAULT_BEHAVIOUR, changeBehaviour } from './behaviour.ts';
+import { type Behaviour, DEFAULT_BEHAVIOUR, afterSpoiling, changeBehaviour } from './behaviour.ts';
 import { type EmbeddingsRequest, MODELS, parseEmbeddingsRequest } from './embeddings-request.ts';
 import { embeddingsResponse } from './embeddings-response.ts';
 import { RateLimits } from './rate-limits.ts';
 import { RequestLog } from './request-log.ts';
+import { spoilBody } from './spoiling.ts';
 
 /** What the service needs to know at its start. */
 export interface EmbeddingsServiceOptions {
@@ -77,7 +78,11 @@ export class EmbeddingsService {
       return this.#control(`${method} ${pathname}`, searchParams, parseJson(body), response);
     }
     if (this.#behaviour.outage === 'hang') return;
-    if (this.#behaviour.outage === 'reset') return void request.socket.resetAndDestroy();
+    if (this.#behaviour.outage === 'reset') {
+      const client = request.headers['user-agent'] ?? '';
+      this.#log.append({ t: new Date().toISOString(), client, status: 0, inputs: 0, tokens: 0, texts: [] });
+      return void request.socket.resetAndDestroy();
+    }
     if (method === 'POST' && pathname === '/v1/embeddings') {
       return this.#embeddings(request, body, response);
     }
@@ -100,20 +105,39 @@ export class EmbeddingsService {
     if (latencyMs > 0) await sleep(Math.max(0, latencyMs - (performance.now() - startedAt)));
 
     const status = problem?.status ?? 200;
+    const client = request.headers['user-agent'] ?? '';
+    const inputs = work?.texts.length ?? 0;
+    const spoiling = answered === null ? undefined : this.#behaviour.spoil?.how;
+    if (spoiling !== undefined) this.#behaviour = afterSpoiling(this.#behaviour);
     // Logged also when the client has gone meanwhile: the real service would have been paid.
     this.#log.append({
       t: new Date().toISOString(),
-      client: request.headers['user-agent'] ?? '',
+      client,
       status,
-      inputs: work?.texts.length ?? 0,
+      inputs,
       tokens: answered?.billedTokens ?? 0,
       texts: work?.texts.map(sha256) ?? [],
+      ...(spoiling !== undefined && { spoilt: true }),
     });
-    this.#send(response, status, answered?.body ?? { error: problem?.error }, {
+    if (spoiling === 'lost') return void request.socket.resetAndDestroy();
+    if (answered !== null && spoiling === undefined) this.#noteLoss(response, client, inputs);
+    const sent = spoiling === undefined ? answered?.body : spoilBody(answered?.body ?? '', spoiling);
+    this.#send(response, status, sent ?? { error: problem?.error }, {
       ...this.#waitHeaders(problem),
       ...(work === null ? {} : { 'openai-model': work.model }),
       'openai-processing-ms': String(Math.round(performance.now() - startedAt)),
     });
+  }
+
+  /** Notes when an answer cannot be handed over to the connection, or not to its end. */
+  #noteLoss(response: ServerResponse, client: string, inputs: number): void {
+    const note = (): void => this.#log.append({ client, lost: inputs });
+    if (response.destroyed) note();
+    else {
+      response.once('close', () => {
+        if (!response.writableFinished) note();
+      });
+    }
   }
 
   /** Refusals that do not depend on the request's content. */
