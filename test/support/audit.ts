@@ -30,14 +30,26 @@ export interface AuditOptions {
   readonly parentTokens?: number;
   /** @default 256 */
   readonly childTokens?: number;
+  /** @default 32 */
+  readonly overlapTokens?: number;
+  /** @default env.OPENAI_EMBEDDING_MODEL, else text-embedding-3-small */
+  readonly model?: string;
   /** @default 1536 */
   readonly dimensions?: number;
+  /** Columns that stand in every payload, separated by commas. @default env.MYSQL_PAYLOAD_COLUMNS, else none */
+  readonly copiedColumns?: string;
+  /** What `collection_ids` has to be where it is known, by decimal record id. */
+  readonly collectionIds?: Readonly<Record<string, unknown>>;
   /** Rows that may be absent or outdated. */
   readonly failedIds?: readonly (bigint | string)[];
   /** Points of other sources are extra instead of just counted. @default false */
   readonly noForeign?: boolean;
-  /** Checks the counters of this job, in the ledger at env.SUPABASE_URL. */
+  /** `foreignDigest` of an earlier report: points of other sources have to be what they were then. */
+  readonly foreignDigest?: string;
+  /** Checks what the ledger at env.SUPABASE_URL says of this job; the table must not have changed since. */
   readonly jobId?: string;
+  /** No attempt of that job was cut short, and no later job has written. @default false */
+  readonly undisturbed?: boolean;
 }
 
 /** Findings of a kind: how many, and the first ten. */
@@ -57,6 +69,8 @@ export interface AuditReport {
   readonly parents: number;
   readonly children: number;
   readonly foreignPoints: number;
+  /** Hex, over all points of other sources with payloads and vectors. */
+  readonly foreignDigest: string;
   readonly ledger: string;
   readonly seconds: number;
   readonly missing: AuditTally;
@@ -212,7 +226,12 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
     source: options.source,
     'parent-tokens': options.parentTokens,
     'child-tokens': options.childTokens,
+    'overlap-tokens': options.overlapTokens,
+    'embeddings-model': options.model ?? env['OPENAI_EMBEDDING_MODEL'],
     'embeddings-dims': options.dimensions,
+    'copied-columns': options.copiedColumns ?? env['MYSQL_PAYLOAD_COLUMNS'],
+    'collection-ids': options.collectionIds && JSON.stringify(options.collectionIds),
+    'foreign-digest': options.foreignDigest,
     'failed-ids': options.failedIds?.join(','),
     'ledger-url': options.jobId === undefined ? undefined : env['SUPABASE_URL'],
     'job-id': options.jobId,
@@ -221,6 +240,7 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
   const given = Object.entries(flags).filter(([, value]) => value !== undefined);
   const args = given.map(([flag, value]) => `--${flag}=${value}`);
   if (options.noForeign) args.push('--no-foreign');
+  if (options.undisturbed) args.push('--undisturbed');
   const secrets = {
     MYSQL_PASSWORD: env['MYSQL_PASSWORD'],
     QDRANT_API_KEY: env['QDRANT_API_KEY'],

@@ -2,19 +2,24 @@
 
 import re
 import uuid
-from collections import Counter, defaultdict
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Iterable, Iterator
 
 from .coverage import children_fault, is_blank, parents_fault
 from .embedding import Embedder
+from .hashes import checksum, point_hash
+from .ledger import Census
 from .report import Finding, Report
 from .source import Row
+from .sparse import SparseJudge
 
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://vector-ferry.dev/points")
 DENSE, SPARSE = "child", "child-sparse"
 _HEX_64 = re.compile("[0-9a-f]{64}")
-_WORD = re.compile(r"[^\W_]+")
+# Numbers are no words to Qdrant's multilingual tokenizer.
+_WORD = re.compile(r"[^\W\d_]+")
 # A text of nothing but these has an empty BM25 vector, and rightly so.
 _STOPWORDS = frozenset(
     "a about above after again against all am an and any are aren as at be because been before being below between both"
@@ -27,7 +32,7 @@ _STOPWORDS = frozenset(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Expectation:
     """What the run was told to do."""
 
@@ -35,6 +40,12 @@ class Expectation:
     parent_tokens: int
     child_tokens: int
     has_tenant: bool = True
+    overlap_tokens: int = 32
+    model: str = "text-embedding-3-small"
+    dimensions: int = 1536
+    copied_columns: tuple[str, ...] = ()
+    collection_ids: dict[int, object] = field(default_factory=dict)
+    """Of records where they are known; elsewhere the points of a record have to agree."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +91,22 @@ def point_id(source: str, record: int, kind: str, ordinal: int) -> str:
     return str(uuid.uuid5(NAMESPACE, f"{source}/{record}/{kind}/{ordinal}"))
 
 
+def owner_fault(expected: Expectation, identifier: str, payload: dict) -> str | None:
+    """Whether a point that says it is another source's has an id that only ours can have."""
+    record, kind = payload.get("summary_id"), payload.get("type")
+    ordinal = payload.get("chunk_index" if kind == "child" else "parent_idx")
+    if not isinstance(record, int) or not _is_count(ordinal):
+        return None
+    if identifier != point_id(expected.source, record, str(kind), ordinal):  # type: ignore[arg-type]
+        return None
+    return f"{kind} {ordinal}: source is not ours, its id is"
+
+
 def needs_sparse(text: str) -> bool:
     return any(word.lower() not in _STOPWORDS for word in _WORD.findall(text))
 
 
-def vector_faults(embedder: Embedder, payload: dict, vector: object) -> tuple[str, ...]:
+def vector_faults(embedder: Embedder, payload: dict, vector: object, judge: SparseJudge | None = None) -> tuple[str, ...]:
     """Children carry the vector of their text and a BM25 vector; parents none."""
     vectors = vector if isinstance(vector, dict) else {} if vector is None else {"": vector}
     if payload.get("type") != "child":
@@ -103,6 +125,10 @@ def vector_faults(embedder: Embedder, payload: dict, vector: object) -> tuple[st
         faults.append("sparse vector is absent or empty")
     elif indices and (not isinstance(values, list) or len(values) != len(indices) or min(values) <= 0):
         faults.append("sparse vector has no positive value for each index")
+    elif judge is not None:
+        fault = judge.fault(text, sparse)
+        if fault is not None:
+            faults.append(fault)
     return tuple(faults)
 
 
@@ -121,10 +147,31 @@ def _payload_faults(expected: Expectation, row: Row, point: Point) -> Iterator[s
             yield f"{key} is not 64 hex digits"
     if not _is_uuid(payload.get("job_id")):
         yield "job_id is no UUID"
+    if payload.get("point_hash") != point_hash(payload, expected.copied_columns):
+        yield "point_hash is not that of its payload"
+    if row.content is not None and payload.get("checksum") != _checksum(expected, row.content):
+        yield "checksum is not that of the row's content"
+    for name, value in row.copied.items():
+        if payload.get(name) != value or isinstance(payload.get(name), bool) != isinstance(value, bool):
+            yield f"{name} is not the row's"
+    if row.id in expected.collection_ids and payload.get("collection_ids") != expected.collection_ids[row.id]:
+        yield "collection_ids are not those of the record"
     limit = expected.child_tokens if point.type == "child" else expected.parent_tokens
     if point.tokens is not None and point.tokens > limit:
         yield f"text has {point.tokens} tokens, more than {limit}"
     yield from point.vector_faults
+
+
+@lru_cache(maxsize=1)
+def _checksum(expected: Expectation, content: str) -> str:
+    return checksum(
+        content,
+        expected.parent_tokens,
+        expected.child_tokens,
+        expected.overlap_tokens,
+        expected.model,
+        expected.dimensions,
+    )
 
 
 def _place_faults(expected: Expectation, row: Row, point: Point, parents: dict[int, Point]) -> Iterator[str]:
@@ -210,6 +257,8 @@ def check_record(expected: Expectation, row: Row, points: list[Point]) -> list[F
             found.append(named("wrong", f"{point.name}: {fault}"))
     if len({str(point.payload.get("checksum")) for point in points}) > 1:
         found.append(named("wrong", "its points have several checksums"))
+    if len({str(point.payload.get("collection_ids")) for point in points}) > 1:
+        found.append(named("wrong", "its points have several collection_ids"))
     counts = [point.payload.get("point_count") for point in points]
     if any(not _is_count(count) or count != len(points) for count in counts):
         said = ", ".join(sorted({str(count) for count in counts}))
@@ -225,12 +274,14 @@ def check_all(
     points_by_record: dict[int, list[Point]],
     excused: frozenset[int],
     report: Report,
-) -> None:
+) -> Census:
     """Every row against its points, then the points that no row asked for. Empties `points_by_record`."""
+    census = Census()
     for row in rows:
         report.rows += 1
         report.rows_with_content += not is_blank(row.content)
         points = points_by_record.pop(row.id, [])
+        census.add(row.id, is_blank(row.content), [point.payload.get("job_id") for point in points])
         if row.id in excused:
             report.excused_rows += 1
             continue
@@ -239,30 +290,4 @@ def check_all(
     for record, points in points_by_record.items():
         for point in points:
             report.add(Finding("extra", str(record), f"{point.name} of a record that the table lacks"))
-
-
-def check_ledger(job: dict | None, batches: Iterable[dict], report: Report) -> None:
-    """The counters of a job's row against the sums over its batches."""
-
-    def wrong(reason: str) -> None:
-        report.add(Finding("wrong", "ledger", reason))
-
-    if job is None:
-        return wrong("the job has no row")
-    sums: Counter[str] = Counter()
-    numbers = []
-    for batch in batches:
-        numbers.append(batch["batch_number"])
-        sums["processed_records"] += batch["processed_count"]
-        sums["failed_records"] += batch["failed_count"]
-        sums["completed_batches"] += batch["status"] == "completed"
-        sums["failed_batches"] += batch["status"] == "failed"
-    for name in ("processed_records", "failed_records", "completed_batches", "failed_batches"):
-        if job[name] != sums[name]:
-            wrong(f"{name} is {job[name]}, its batches say {sums[name]}")
-    if len(set(numbers)) != len(numbers):
-        wrong("a batch number occurs twice")
-    if job["status"] == "completed" and job["total_batches"] != len(numbers):
-        wrong(f"total_batches is {job['total_batches']}, there are {len(numbers)} batches")
-    report.ledger = f"job {job['status']}, {len(numbers)} batches, {sums['processed_records']} records processed"
-    return None
+    return census

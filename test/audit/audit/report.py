@@ -29,6 +29,8 @@ class Report:
     parents: int = 0
     children: int = 0
     foreign_points: int = 0
+    foreign_digest: str = ""
+    """Over all points of other sources, in any order."""
     ledger: str = "not asked for"
     seconds: float = 0.0
     tallies: dict[str, Tally] = field(default_factory=lambda: {kind: Tally() for kind in ("missing", "extra", "wrong")})
@@ -54,6 +56,7 @@ class Report:
             "parents": self.parents,
             "children": self.children,
             "foreignPoints": self.foreign_points,
+            "foreignDigest": self.foreign_digest,
             "ledger": self.ledger,
             "seconds": round(self.seconds, 2),
             **{

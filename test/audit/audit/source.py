@@ -1,10 +1,11 @@
 """Rows of the source table, by raw SQL."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Iterator
 
 from .content import content_shape
+from .copied import copied_value
 
 
 @dataclass(frozen=True)
@@ -12,6 +13,7 @@ class Row:
     id: int
     tenant: object
     content: str | None
+    copied: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Source:
     tenant_column: str | None
     content_columns: tuple[str, ...]
     content_template: str | None = None
+    copied_columns: tuple[str, ...] = ()
 
 
 def _quoted(name: str) -> str:
@@ -45,8 +48,9 @@ def rows(source: Source) -> Iterator[Row]:
 
     shape = content_shape(source.content_columns, source.content_template)
     tenant = "NULL" if source.tenant_column is None else _quoted(source.tenant_column)
+    columns = ", ".join(map(_quoted, (*source.content_columns, *source.copied_columns)))
     statement = (
-        f"SELECT {_quoted(source.id_column)}, {tenant}, {', '.join(map(_quoted, source.content_columns))}"
+        f"SELECT {_quoted(source.id_column)}, {tenant}, {columns}"
         f" FROM {_quoted(source.table)} ORDER BY {_quoted(source.id_column)}"
     )
     connection = pymysql.connect(
@@ -57,12 +61,20 @@ def rows(source: Source) -> Iterator[Row]:
         database=source.database,
         charset="utf8mb4",
         cursorclass=SSCursor,
+        conv={},  # every value as the text that the server sends
     )
     try:
         with connection.cursor() as cursor:
             cursor.execute("SET SESSION net_write_timeout = 3600")
+            cursor.execute("SET SESSION time_zone = '+00:00'")
             cursor.execute(statement)
-            for identifier, member, *contents in cursor:
-                yield Row(int(identifier), member, shape([_text(content) for content in contents]))
+            types = [(column[1], column[3]) for column in cursor.description][-len(source.copied_columns) :]
+            for identifier, member, *values in cursor:
+                contents = values[: len(source.content_columns)]
+                copied = {
+                    name: copied_value(code, value, length)
+                    for name, (code, length), value in zip(source.copied_columns, types, values[len(contents) :])
+                }
+                yield Row(int(identifier), member, shape([_text(content) for content in contents]), copied)
     finally:
         connection.close()

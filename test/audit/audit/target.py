@@ -31,6 +31,13 @@ def points(url: str, api_key: str | None, collection: str, page_size: int = 200)
             return
 
 
+def concrete(url: str, api_key: str | None, collection: str) -> str:
+    """The collection behind an alias; what is no alias is a collection itself."""
+    headers = {} if not api_key else {"api-key": api_key}
+    aliases = call(f"{url.rstrip('/')}/aliases", headers)["result"]["aliases"]  # type: ignore[index]
+    return next((one["collection_name"] for one in aliases if one["alias_name"] == collection), collection)
+
+
 def ledger_rows(url: str, key: str, table: str, query: dict[str, str], page_size: int = 500) -> Iterator[dict]:
     """Rows of a ledger table through PostgREST, page by page in the order of `query`."""
     headers = {"apikey": key, "Authorization": f"Bearer {key}"}

@@ -4,11 +4,12 @@ import uuid
 
 from audit.checks import Expectation, Point, point_id, vector_faults
 from audit.embedding import Embedder
+from audit.hashes import checksum, point_hash
 from audit.source import Row
 
 SOURCE = "ferry/ip_summary"
-EXPECTED = Expectation(SOURCE, parent_tokens=1024, child_tokens=256)
 DIMENSIONS = 64
+EXPECTED = Expectation(SOURCE, parent_tokens=1024, child_tokens=256, dimensions=DIMENSIONS, copied_columns=("title", "rank"))
 EMBEDDER = Embedder(DIMENSIONS)
 BIG_ID = 1_745_000_000_000_002_683
 JOB = str(uuid.uuid4())
@@ -22,9 +23,9 @@ def raw_points(row: Row, parents: list[list[str]], source: str = SOURCE) -> list
         "source": source,
         "summary_id": row.id,
         "member_code": row.tenant,
+        **row.copied,
         "collection_ids": None,
-        "checksum": "a" * 64,
-        "point_hash": "b" * 64,
+        "checksum": checksum(row.content or "", 1024, 256, 32, "text-embedding-3-small", DIMENSIONS),
         "point_count": count,
         "job_id": JOB,
     }
@@ -40,6 +41,8 @@ def raw_points(row: Row, parents: list[list[str]], source: str = SOURCE) -> list
             vector = {"child": list(EMBEDDER.embed(text)), "child-sparse": {"indices": [1, 2], "values": [0.5, 1.5]}}
             points.append({"id": point_id(source, row.id, "child", chunk_index), "payload": payload, "vector": vector})
             chunk_index += 1
+    for point in points:
+        point["payload"]["point_hash"] = point_hash(point["payload"], EXPECTED.copied_columns)
     return points
 
 
@@ -48,7 +51,8 @@ def judged(raw: dict) -> Point:
 
 
 PARENTS = [["The ferry leaves at nine. ", "It carries rows. "], ["它把每一行文字 ", "运到对岸。"], ["Third part."]]
-ROW = Row(BIG_ID, "tenant-1", "\n".join("".join(children) for children in PARENTS) + "\u00a0\n")
+CONTENT = "\n".join("".join(children) for children in PARENTS) + "\u00a0\n"
+ROW = Row(BIG_ID, "tenant-1", CONTENT, {"title": "Fähre", "rank": 7})
 
 
 def sample() -> list[dict]:

@@ -4,11 +4,13 @@ import unittest
 from dataclasses import replace
 from typing import Callable
 
-from audit.checks import Expectation, Point, check_all, check_ledger, check_record, needs_sparse
+from audit.checks import Expectation, Point, check_all, check_record, needs_sparse, owner_fault, vector_faults
+from audit.hashes import point_hash
 from audit.report import Report
 from audit.source import Row
+from audit.sparse import SparseJudge
 
-from .sample import BIG_ID, EXPECTED, JOB, ROW, judged, raw_points, sample
+from .sample import BIG_ID, EMBEDDER, EXPECTED, JOB, ROW, judged, raw_points, sample
 
 
 def findings(points: list[dict], row: Row = ROW, expected: Expectation = EXPECTED) -> set[str]:
@@ -31,8 +33,11 @@ class Undamaged(unittest.TestCase):
 
     def test_overlapping_children(self) -> None:
         points = sample()
-        points[2]["payload"]["text"] = "at nine. It carries rows. "
-        points[2]["vector"] = raw_points(ROW, [[points[2]["payload"]["text"]]])[1]["vector"]
+        text = "at nine. It carries rows. "
+        other = raw_points(ROW, [[text]])[1]
+        points[2]["payload"]["text"] = text
+        points[2]["payload"]["point_hash"] = point_hash(points[2]["payload"], EXPECTED.copied_columns)
+        points[2]["vector"] = other["vector"]
         self.assertEqual(findings(points), set())
 
     def test_row_without_tenant_column(self) -> None:
@@ -79,6 +84,7 @@ class Damage(unittest.TestCase):
         self.assertTrue(any("its child 1 is not a part" in reason for reason in findings(points, shrunk)))
 
     def test_outdated_text(self) -> None:
+        self.assertIn("wrong: child 0: checksum is not that of the row's content", findings(sample(), replace(ROW, content="x")))
         changed = replace(ROW, content=(ROW.content or "") + "One sentence more.")
         self.assertIn("wrong: the parents do not cover the row's text exactly", findings(sample(), changed))
         changed = replace(ROW, content=(ROW.content or "").replace("nine", "ten"))
@@ -103,9 +109,26 @@ class Damage(unittest.TestCase):
         self.change(1, "checksum is not 64 hex digits", checksum="A" * 64)
         self.change(1, "its points have several checksums", checksum="c" * 64)
         self.drop(1, "point_hash", "point_hash is not 64 hex digits")
+        self.change(1, "child 0: point_hash is not that of its payload", point_hash="b" * 64)
+        self.change(1, "child 0: point_hash is not that of its payload", title="Boat")
+        self.change(1, "child 0: title is not the row's", title="Boat")
+        self.drop(1, "rank", "child 0: rank is not the row's")
+        self.change(1, "its points have several collection_ids", collection_ids=[3])
         self.change(1, "job_id is no UUID", job_id="job-1")
         self.change(1, "point_count says 8, 9", point_count=9)
         self.change(1, "point_count says 8", point_count="8")
+
+    def test_known_collection_ids(self) -> None:
+        expected = replace(EXPECTED, collection_ids={BIG_ID: [5]})
+        self.assertIn("wrong: child 0: collection_ids are not those of the record", findings(sample(), expected=expected))
+        self.assertEqual(findings(sample(), expected=replace(EXPECTED, collection_ids={BIG_ID: None})), set())
+
+    def test_source(self) -> None:
+        child = sample()[1]
+        stranger = {**child["payload"], "source": "other/table"}
+        self.assertIn("source is not ours", owner_fault(EXPECTED, child["id"], stranger) or "")
+        self.assertIsNone(owner_fault(EXPECTED, JOB, stranger))
+        self.assertIsNone(owner_fault(EXPECTED, child["id"], {"title": "of somebody else"}))
 
     def test_vectors(self) -> None:
         def vector(at: int, name: str, value: object) -> Callable[[list[dict]], object]:
@@ -170,31 +193,28 @@ class Whole(unittest.TestCase):
         self.assertIn("NOT PROVEN", report.as_text())
 
 
-class Ledger(unittest.TestCase):
-    job = {"status": "completed", "total_batches": 2, "completed_batches": 1, "failed_batches": 1}
-    job |= {"processed_records": 150, "failed_records": 3}
-    batches = [
-        {"batch_number": 0, "status": "completed", "processed_count": 100, "failed_count": 0},
-        {"batch_number": 1, "status": "failed", "processed_count": 50, "failed_count": 3},
-    ]
-
-    def wrong(self, job: dict | None, batches: list[dict]) -> int:
-        report = Report()
-        check_ledger(job, batches, report)
-        return report.tallies["wrong"].count
-
-    def test_sums(self) -> None:
-        self.assertEqual(self.wrong(self.job, self.batches), 0)
-        self.assertEqual(self.wrong(None, []), 1)
-        self.assertEqual(self.wrong({**self.job, "processed_records": 151}, self.batches), 1)
-        self.assertEqual(self.wrong({**self.job, "completed_batches": 2, "failed_batches": 0}, self.batches), 2)
-        self.assertEqual(self.wrong(self.job, self.batches[:1]), 4)
-        self.assertGreaterEqual(self.wrong(self.job, [*self.batches, self.batches[1]]), 1)
-
-
 class Sparse(unittest.TestCase):
+    def test_judged(self) -> None:
+        judge = SparseJudge(lambda text: {1: 0.5, 2: 1.5})
+        child = sample()[1]
+
+        def faults(indices: list[int], values: list[float]) -> tuple[str, ...]:
+            vector = {**child["vector"], "child-sparse": {"indices": indices, "values": values}}
+            return vector_faults(EMBEDDER, child["payload"], vector, judge)
+
+        self.assertEqual(faults([2, 1], [1.5, 0.50001]), ())
+        self.assertEqual(faults([1, 3], [0.5, 1.5]), ("sparse vector is not that of its text: other words",))
+        self.assertEqual(faults([1, 2, 3], [0.5, 1.5, 1.0]), ("sparse vector is not that of its text: other words",))
+        self.assertEqual(faults([1], [0.5]), ("sparse vector is not that of its text: other words",))
+        self.assertEqual(faults([1, 2], [0.5, 1.6]), ("sparse vector is not that of its text: other weights",))
+        self.assertEqual(faults([1, 1], [0.5, 0.5]), ("sparse vector has an index twice",))
+        no_values = {**child["vector"], "child-sparse": {"indices": [], "values": None}}
+        blank = {**child["payload"], "text": "..."}
+        faults_of_blank = vector_faults(EMBEDDER, blank, {**no_values, "child": list(EMBEDDER.embed("..."))}, judge)
+        self.assertEqual(faults_of_blank, ("sparse vector has no value for each index",))
+
     def test_needed(self) -> None:
-        for text in ("word", "the ferry", "3", "船", "ไทย"):
+        for text in ("word", "the ferry", "船", "ไทย"):
             self.assertTrue(needs_sparse(text), text)
-        for text in ("...", "🙂👨‍👩‍👧", "the and of", "- _ -"):
+        for text in ("...", "3 4711", "🙂👨‍👩‍👧", "the and of", "- _ -"):
             self.assertFalse(needs_sparse(text), text)
