@@ -37,11 +37,11 @@ export class Lease {
    * @throws as {@link renew}
    */
   async hold(): Promise<void> {
-    if (this.#confirmed === null || this.#confirmed.ageMs() > this.#validMs) await this.renew();
+    if (!this.#isFresh()) await this.renew();
   }
 
   /**
-   * Asks the server, for as long as it takes to get an answer: without one nobody knows who else writes.
+   * Asks the server, for as long as it takes to get a fresh answer: without one nobody knows who else writes.
    *
    * @throws ApplicationFailure of type LeaseLost if the server no longer knows the attempt, or does not answer one that
    * has been asked to stop
@@ -56,7 +56,8 @@ export class Lease {
       try {
         await this.#heartbeat();
         this.#confirmed = asked;
-        return;
+        // The process may have stood still between the answer and here.
+        if (this.#isFresh()) return;
       } catch (error) {
         if (error instanceof ActivityNotFoundError) {
           throw lost('The server has given this attempt up; another goes on with what is left.');
@@ -66,6 +67,10 @@ export class Lease {
         await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
       }
     }
+  }
+
+  #isFresh(): boolean {
+    return this.#confirmed !== null && this.#confirmed.ageMs() <= this.#validMs;
   }
 }
 

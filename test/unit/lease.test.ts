@@ -16,6 +16,11 @@ function leaseOn(answers: (Error | null)[], { signal = forever, stop = forever }
   return { asked: () => asked.mock.callCount(), lease: new Lease(asked, VALID_MS, { signal, stop }) };
 }
 
+/** As a process does that is stopped for a while. */
+function standStill(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, VALID_MS + 20);
+}
+
 function isLost(error: unknown): boolean {
   return error instanceof ApplicationFailure && error.type === 'LeaseLost' && error.nonRetryable === false;
 }
@@ -30,9 +35,18 @@ test('the first write asks; while the answer is fresh the others do not', async 
 test('after standing still it asks again', async () => {
   const { lease, asked } = leaseOn([null]);
   await lease.hold();
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, VALID_MS + 20);
+  standStill();
   await lease.hold();
   assert.equal(asked(), 2);
+});
+
+test('an answer that is read late, since the process stood still meanwhile, does not count', async () => {
+  let asked = 0;
+  const heartbeat = async (): Promise<void> => {
+    if (++asked === 1) standStill();
+  };
+  await new Lease(heartbeat, VALID_MS, { signal: forever, stop: forever }).hold();
+  assert.equal(asked, 2);
 });
 
 test('a clock that is set forward while the other stands still makes it ask: the machine has slept', async () => {
