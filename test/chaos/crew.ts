@@ -7,6 +7,7 @@ import type { Random } from './random.ts';
 const CLOCK = new URL('clock.ts', import.meta.url).href;
 
 const LOOK_EVERY_MS = 300;
+const HIRE_AGAIN_MS = 2_000;
 /** Of one worker, for the report of a round with a finding. */
 const MOST_WARNINGS = 40;
 /** How often the answers under way are looked at, at most. */
@@ -78,7 +79,7 @@ export class Crew {
         this.#everybody.push(worker);
         return;
       } catch {
-        await sleep(500);
+        await sleep(HIRE_AGAIN_MS);
       }
     }
   }

@@ -4,6 +4,8 @@ import type { Lab } from '../support/lab.ts';
 
 /** Nothing that a round does may keep a job from its end for longer. */
 const PATIENCE_MS = 300_000;
+/** A process that is started takes a second of CPU, and other rounds may run beside this one. */
+const AGAIN_MS = 2_000;
 
 /** The end of the job's newest run, or of the wait; Temporal may be away meanwhile. */
 export async function ended(
@@ -34,7 +36,7 @@ export async function ended(
 export async function untilAccepted(
   start: () => Promise<{ code: number | null; stderr: string }>,
 ): Promise<void> {
-  for (const deadline = performance.now() + PATIENCE_MS; ; await sleep(500)) {
+  for (const deadline = performance.now() + PATIENCE_MS; ; await sleep(AGAIN_MS)) {
     const { code, stderr } = await start();
     if (code === 0 || /open already/.test(stderr)) return;
     if (performance.now() > deadline) throw new Error(`ferry start ended with ${code}: ${stderr}`);

@@ -21,6 +21,8 @@ import { Writers } from './writers.ts';
 const MAY_HALT: ReadonlySet<string> = new Set(['full disk', 'embeddings answer wrong-length']);
 /** Rows that are added so that a kill meets work. */
 const MORE_ROWS = 60;
+/** Between the end of a run and the start of the next. */
+const NEXT_RUN_MS = 3_000;
 
 /** Plays a round and judges its outcome. */
 export async function playRound(arena: Arena, scenario: Scenario): Promise<RoundReport> {
@@ -122,6 +124,7 @@ export async function playRound(arena: Arena, scenario: Scenario): Promise<Round
     // Runs that end before the faults do are followed by others, cut in another way.
     while (!isOver) {
       await ended(lab, job, over.signal).catch(ignoreAbort);
+      await sleep(NEXT_RUN_MS, undefined, { signal: over.signal }).catch(ignoreAbort);
       if (!isOver) await start();
     }
     await inflicted;
