@@ -1,5 +1,5 @@
 import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
-import { ActivityCancelledError, ActivityPausedError } from '@temporalio/client';
+import { ActivityCancelledError, ActivityPausedError, ActivityResetError } from '@temporalio/client';
 import { ATTEMPT_ENDS, Fault } from '../errors.ts';
 import type { BatchHeartbeat } from '../job/job.ts';
 import type { JobSpecification } from '../job/specification.ts';
@@ -7,9 +7,8 @@ import type { WritingAttempt } from '../reconcile/patience.ts';
 import { Lease } from './lease.ts';
 import { LossWatch } from './loss-watch.ts';
 
-/** A server that is asked for its word, or given a last one, has this long; then it is asked again, or left alone. */
+/** A server that is asked for its word has this long; then it is asked again. */
 const ANSWER_MS = 5_000;
-const LAST_WORD_MS = 1_000;
 
 /**
  * Runs the work of an activity under Temporal's rules: heartbeats on a timer while it proceeds or waits for a declared
@@ -29,22 +28,23 @@ export async function runAttempt<T>(
   const stalled = new AbortController();
   const { attempt: number, taskToken } = context.info;
   const left = context.info.heartbeatDetails as BatchHeartbeat | undefined;
-  const losses = new LossWatch(number, left?.losses, () => lease.renew());
+  const losses = new LossWatch(number, left?.losses, () => {
+    // Before the awaited one, or an older one that the SDK still holds back would be the last.
+    beat();
+    return lease.renew();
+  });
   let waiting: BatchHeartbeat['waiting'] = null;
   let lastProgress = performance.now();
 
   const details = (): BatchHeartbeat => ({ waiting, losses: losses.report(waiting !== null) });
-  // The signal of the activity's context ends with a request to stop, and vectors in hand are written after that.
-  const heartbeat = async (withinMs: number): Promise<void> => {
+  const ask = async (): Promise<void> => {
     const { client } = context;
-    await client.withAbortSignal(AbortSignal.timeout(withinMs), () =>
-      client.activity.heartbeat(taskToken, details()),
-    );
+    await client.withDeadline(Date.now() + ANSWER_MS, () => client.activity.heartbeat(taskToken, details()));
   };
   const lease = new Lease(
     async () => {
       lastProgress = performance.now();
-      await heartbeat(ANSWER_MS).catch(unlessItEnds);
+      await ask().catch(unlessItEnds);
     },
     specification.heartbeatIntervalMs,
     { signal: stalled.signal, stop: context.cancellationSignal },
@@ -79,7 +79,9 @@ export async function runAttempt<T>(
       beat();
     },
     fence: () => lease.hold(),
-    advanced: () => losses.advance(),
+    advanced: () => {
+      if (losses.advance()) beat();
+    },
     suspicion: losses.suspicion,
   };
   try {
@@ -91,7 +93,8 @@ export async function runAttempt<T>(
     const failure = asFailure(error, context);
     if (isHandover(failure)) {
       losses.end();
-      await heartbeat(LAST_WORD_MS).catch(() => undefined);
+      // The SDK sends it along with the failure.
+      context.heartbeat(details());
     }
     throw failure;
   } finally {
@@ -99,9 +102,11 @@ export async function runAttempt<T>(
   }
 }
 
+const ENDINGS = [ActivityCancelledError, ActivityPausedError, ActivityResetError];
+
 /** The server knows the attempt, even one that it wants to end: what it has in hand may be written. */
 function unlessItEnds(error: unknown): void {
-  if (error instanceof ActivityCancelledError || error instanceof ActivityPausedError) return;
+  if (ENDINGS.some((ending) => error instanceof ending)) return;
   throw error;
 }
 

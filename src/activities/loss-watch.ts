@@ -45,7 +45,10 @@ export class LossWatch {
       await acknowledge();
       return true;
     };
-    this.suspicion = this.#inARow < ENOUGH ? null : { begin };
+    const end = (): void => {
+      this.#record = null;
+    };
+    this.suspicion = this.#inARow < ENOUGH ? null : { begin, end };
   }
 
   /** What to leave to the next attempt. */
@@ -60,10 +63,16 @@ export class LossWatch {
     };
   }
 
-  /** The attempt has finished something. Whoever goes record by record goes on so until the batch has ended. */
-  advance(): void {
+  /**
+   * The attempt has finished something. Whoever goes record by record goes on so until the batch has ended.
+   *
+   * @returns whether the report is another one now
+   */
+  advance(): boolean {
+    const wasCounting = this.#counts;
     this.#counts = false;
     if (this.suspicion === null) this.#inARow = 0;
+    return wasCounting;
   }
 
   /** The attempt ends in good order. */

@@ -134,7 +134,7 @@ export interface BatchInput {
 export interface BatchHeartbeat {
   /** What it waits for (a fault code, `rate_budget` or `memory_budget`), and since when (ISO 8601); null while it works. */
   readonly waiting: { readonly reason: string; readonly since: string } | null;
-  /** For the next attempt, if this one is lost. Missing in heartbeats of other activities. */
+  /** For the next attempt, if this one is lost. Missing in heartbeats of earlier releases. */
   readonly losses?: Losses;
 }
 

@@ -121,8 +121,10 @@ export class Apply {
     const stale = ready.flatMap((change) => change.stale);
     const { owner, jobId, bm25 } = this.#input;
     const { target } = this.#services;
+    const { signal } = this.#attempt;
+    const fence = (): Promise<void> => this.#attempt.fence();
     for (const some of inSlices(writes)) {
-      await this.#persistWrite(() => target.write(owner, jobId, bm25, some, this.#attempt.signal));
+      await this.#persist(() => target.write(owner, jobId, bm25, some, signal, fence));
       this.#pointsWritten += some.length;
     }
     // Only after the writes: a crash in between leaves points of another checksum, which the next diff finds.
@@ -134,21 +136,16 @@ export class Apply {
 
   async deletePoints(points: readonly SeenPoint[]): Promise<void> {
     const { collection } = this.#input.owner;
+    const { signal } = this.#attempt;
+    const fence = (): Promise<void> => this.#attempt.fence();
     for (const some of inSlices(points)) {
-      await this.#persistWrite(() => this.#services.target.delete(collection, some, this.#attempt.signal));
+      await this.#persist(() => this.#services.target.delete(collection, some, signal, fence));
       this.#pointsDeleted += some.length;
     }
   }
 
   #persist<T>(call: () => Promise<T>): Promise<T> {
     return persist(this.#attempt, call);
-  }
-
-  #persistWrite(write: () => Promise<void>): Promise<void> {
-    return this.#persist(async () => {
-      await this.#attempt.fence();
-      await write();
-    });
   }
 }
 

@@ -41,6 +41,8 @@ export interface Suspicion {
    * @returns false if so many were lost at it that it is given up
    */
   begin(recordId: bigint): Promise<boolean>;
+  /** The record is done; what comes before the next one is not its fault. */
+  end(): void;
 }
 
 /**

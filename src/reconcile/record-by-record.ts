@@ -27,8 +27,12 @@ export async function reconcileRecordByRecord(
       attempt.stop.throwIfAborted();
       // Orphans below the record first, so that they do not share its fate.
       await reconcilePart(after, id - 1n);
-      if (await suspicion.begin(id)) await reconcilePart(id - 1n, id);
-      else results.push(givenUp(id));
+      if (await suspicion.begin(id)) {
+        await reconcilePart(id - 1n, id);
+        suspicion.end();
+      } else {
+        results.push(givenUp(id));
+      }
       after = id;
     }
   }

@@ -18,8 +18,10 @@ export function createQdrantTarget(settings: TargetSettings): Target {
       scan(send, owner, range, copiedColumns, cursor, signal),
     texts: (collection, pointIds, signal) => texts(send, collection, pointIds, signal),
     vectors: (collection, pointIds, signal) => vectors(send, collection, pointIds, signal),
-    write: (owner, jobId, bm25, writes, signal) => write(send, owner, jobId, bm25, writes, signal),
-    delete: (collection, points, signal) => deletePoints(send, collection, points, signal),
+    write: (owner, jobId, bm25, writes, signal, beforeRequest) =>
+      write(send, owner, jobId, bm25, writes, signal, beforeRequest),
+    delete: (collection, points, signal, beforeRequest) =>
+      deletePoints(send, collection, points, signal, beforeRequest),
     search: (owner, query, signal) => search(send, owner, query, signal),
     searchParents: (owner, query, signal) => searchParents(send, owner, query, signal),
     record: (owner, recordId, copiedColumns, signal) => record(send, owner, recordId, copiedColumns, signal),

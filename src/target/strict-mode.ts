@@ -6,7 +6,7 @@ import type { CollectionSpec, StrictLimit } from './target.ts';
 import { MAX_REQUEST_POINTS } from './write.ts';
 
 /** Source, type and tenant of a search; source, record id and has_vector of an inspection. */
-const MAX_FILTER_CONDITIONS = 3;
+const MAX_FILTER_CONDITIONS = 4;
 
 /**
  * The limits that the strict mode of a collection sets, those that are too low for the product first. A permission is
@@ -28,8 +28,8 @@ export function strictLimits(
     max_query_limit: SCAN_PAGE,
     upsert_max_batchsize: MAX_REQUEST_POINTS,
     filter_max_conditions: MAX_FILTER_CONDITIONS,
-    // Our conditions name one value each.
-    condition_max_size: 1,
+    // Of each point of a request, the checksum that it has and the one that it gets, and the empty one.
+    condition_max_size: 2 * MAX_REQUEST_POINTS + 1,
     max_payload_index_count: Object.keys(info.payload_schema).length + missingIndexes(info).length,
     max_points_count: points,
     // What we filter by is indexed before the first point.

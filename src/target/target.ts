@@ -80,7 +80,8 @@ export interface Point {
 
 /**
  * One change of one point. `vector` is null on a parent, which carries no vectors; `seen` is the checksum that a scan
- * found on the point. A write that meets another checksum than that, its own or none does nothing.
+ * found on the point. A change that meets another checksum than that, its own or none does nothing, and neither does a
+ * creation where a point of the record is by now.
  */
 export type PointWrite =
   /** The point does not exist. */
@@ -239,6 +240,7 @@ export interface Target {
    * Applies changes in order. A crash in between leaves points that a later diff recognises as unfinished.
    *
    * @param jobId UUID of the run, kept in payload `job_id`
+   * @param beforeRequest called before each request; if it throws, nothing more is sent
    */
   write(
     owner: PointOwner,
@@ -246,9 +248,19 @@ export interface Target {
     bm25: Bm25Options,
     writes: readonly PointWrite[],
     signal: AbortSignal,
+    beforeRequest?: () => Promise<void>,
   ): Promise<void>;
-  /** Deletes points that still carry the checksum they were seen with, or none. */
-  delete(collection: string, points: readonly SeenPoint[], signal: AbortSignal): Promise<void>;
+  /**
+   * Deletes points that still carry the checksum they were seen with, or none.
+   *
+   * @param beforeRequest as for {@link write}
+   */
+  delete(
+    collection: string,
+    points: readonly SeenPoint[],
+    signal: AbortSignal,
+    beforeRequest?: () => Promise<void>,
+  ): Promise<void>;
   /** Children, best first; BM25 options come from the collection. */
   search(owner: PointOwner, query: SearchQuery, signal: AbortSignal): Promise<SearchHit[]>;
   /** Parents of the children that are found, best first, in one request. @param query.limit parents */

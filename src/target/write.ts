@@ -11,7 +11,6 @@ export const MAX_REQUEST_POINTS = 256;
  * nothing else of the process moves, heartbeats included; and each slot may have one in memory at the same time.
  */
 const MAX_REQUEST_BYTES = 2 * 1024 * 1024;
-const DELETE_PAGE = 1_000;
 
 type Operation = Schemas['UpdateOperation'];
 
@@ -23,8 +22,10 @@ export async function write(
   bm25: Bm25Options,
   writes: readonly PointWrite[],
   signal: AbortSignal,
+  beforeRequest: () => Promise<void> = atOnce,
 ): Promise<void> {
   for (const request of requests(writes)) {
+    await beforeRequest();
     const operations = sameAction(request).flatMap((run) => operationsOf(run, owner.source, jobId, bm25));
     const results = await send(signal, (api, init) =>
       api.batchUpdate({ collection_name: owner.collection, wait: true, operations }, init),
@@ -39,9 +40,11 @@ export async function deletePoints(
   collection: string,
   points: readonly SeenPoint[],
   signal: AbortSignal,
+  beforeRequest: () => Promise<void> = atOnce,
 ): Promise<void> {
-  for (let start = 0; start < points.length; start += DELETE_PAGE) {
-    const page = points.slice(start, start + DELETE_PAGE);
+  for (let start = 0; start < points.length; start += MAX_REQUEST_POINTS) {
+    await beforeRequest();
+    const page = points.slice(start, start + MAX_REQUEST_POINTS);
     const filter = {
       must: [{ has_id: page.map(({ id }) => id) }, untouched(page.map(({ checksum }) => checksum))],
     };
@@ -50,6 +53,10 @@ export async function deletePoints(
     );
     assertApplied(result);
   }
+}
+
+async function atOnce(): Promise<void> {
+  // Nobody asks to be called first.
 }
 
 /** Cuts the writes, in their order, into what one request may carry. */
@@ -110,13 +117,6 @@ function operationsOf(
           [SPARSE]: { text: write.point.text, model: 'qdrant/bm25', options: { ...bm25 } },
         };
 
-  const condition = untouched(
-    run.flatMap((write) => [write.point.checksum, write.action === 'create' ? null : write.seen]),
-  );
-  const stillThese = (writes: readonly PointWrite[]): Schemas['Filter'] => ({
-    must: [{ has_id: writes.map(({ point }) => point.id) }, condition],
-  });
-
   const created = run.flatMap((write) =>
     write.action !== 'create'
       ? []
@@ -130,13 +130,14 @@ function operationsOf(
         },
   );
   if (created.length > 0) {
-    return [{ upsert: { points: created, update_filter: { must: [condition] } } }];
+    return [{ upsert: { points: created, update_filter: unseen(run, source) } }];
   }
 
-  const described = run.map((write) => ({
+  const changes = run.filter((write) => write.action !== 'create');
+  const described = changes.map((write) => ({
     set_payload: { filter: stillThese([write]), payload: pointPayload(write.point, source, jobId) },
   }));
-  const revectored = run.filter((write) => write.action === 'replace' && write.vector !== null);
+  const revectored = changes.filter((write) => write.action === 'replace' && write.vector !== null);
   if (revectored.length === 0) {
     return described;
   }
@@ -147,11 +148,33 @@ function operationsOf(
     {
       update_vectors: {
         points: revectored.map((write) => ({ id: write.point.id, vector: vectorsOf(write) })),
-        update_filter: { must: [condition] },
+        update_filter: stillThese(revectored),
       },
     },
     ...described,
   ];
+}
+
+/** The points of these changes, as far as they are as they were seen, or as this very change left them. */
+function stillThese(changes: readonly Exclude<PointWrite, { action: 'create' }>[]): Schemas['Filter'] {
+  const checksums = changes.flatMap(({ point, seen }) => [point.checksum, seen]);
+  return { must: [{ has_id: changes.map(({ point }) => point.id) }, untouched(checksums)] };
+}
+
+/**
+ * Points that no scan of these records finds, or that an interrupted change left: only such a one may stand where a point
+ * is created. Another was created meanwhile, with this content or a newer one, and may have associations by now.
+ */
+function unseen(created: readonly PointWrite[], source: string): Schemas['Filter'] {
+  const records = [...new Set(created.map(({ point }) => point.recordId))];
+  return {
+    should: [
+      { must_not: [{ key: 'source', match: { value: source } }] },
+      // Qdrant takes 64-bit integers; the driver's types know only numbers.
+      { must_not: [{ key: 'summary_id', match: { any: records as unknown as number[] } }] },
+      ...unfinished([]),
+    ],
+  };
 }
 
 /**
@@ -160,9 +183,11 @@ function operationsOf(
  */
 function untouched(checksums: readonly (string | null)[]): Schemas['Condition'] {
   const known = new Set(checksums.filter((checksum) => checksum !== null));
-  return {
-    should: [{ key: 'checksum', match: { any: ['', ...known] } }, { is_empty: { key: 'checksum' } }],
-  };
+  return { should: unfinished([...known]) };
+}
+
+function unfinished(known: readonly string[]): Schemas['Condition'][] {
+  return [{ key: 'checksum', match: { any: ['', ...known] } }, { is_empty: { key: 'checksum' } }];
 }
 
 function assertApplied(result: Schemas['UpdateResult']): void {

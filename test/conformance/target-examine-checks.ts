@@ -142,7 +142,7 @@ export const examineChecks: TargetChecks = {
     });
     const { limits } = await target.examine(spec, SOURCE, signal);
     const sorted = limits.map(({ name, value, needed }) => `${name} ${value} ${needed}`);
-    assert.deepEqual(sorted.slice(0, 2).sort(), ['filter_max_conditions 2 3', 'max_query_limit 100 1000']);
+    assert.deepEqual(sorted.slice(0, 2).sort(), ['filter_max_conditions 2 4', 'max_query_limit 100 1000']);
     assert.deepEqual(sorted.slice(2).sort(), [
       'unindexed_filtering_retrieve false false',
       'upsert_max_batchsize 10000 256',

@@ -231,8 +231,8 @@ export class MemoryTarget implements Target {
     for (const write of writes) {
       const stored = this.points.get(write.point.id);
       this.interrupt();
-      const seen = write.action === 'create' ? null : write.seen;
-      if (!this.#isUntouched(write.point.id, [write.point.checksum, seen])) continue;
+      const known = write.action === 'create' ? [] : [write.point.checksum, write.seen];
+      if (!this.#isUntouched(write.point.id, known)) continue;
       if (write.action === 'create') {
         const { point, vector, collectionIds } = write;
         this.points.set(point.id, { point, checksum: point.checksum, vector: kept(vector), collectionIds });

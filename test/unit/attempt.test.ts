@@ -6,6 +6,7 @@ import {
   ActivityCancelledError,
   ActivityNotFoundError,
   ActivityPausedError,
+  ActivityResetError,
   type Client,
 } from '@temporalio/client';
 import { MockActivityEnvironment } from '@temporalio/testing';
@@ -49,6 +50,7 @@ function fakeServer(answer: () => void = () => undefined) {
   return {
     told,
     withAbortSignal: <T>(_signal: AbortSignal, call: () => Promise<T>) => call(),
+    withDeadline: <T>(_deadline: number, call: () => Promise<T>) => call(),
     activity: {
       heartbeat: async (_token: unknown, details: BatchHeartbeat): Promise<void> => {
         answer();
@@ -128,8 +130,9 @@ test('cancellation is passed on as a request to stop, and reported as cancelled'
 });
 
 test('a shutdown of the worker hands over: retryable, so that another goes on', async () => {
-  const server = fakeServer();
-  const environment = environmentOn(server);
+  const environment = environmentOn();
+  const told: BatchHeartbeat[] = [];
+  environment.on('heartbeat', (details: BatchHeartbeat) => told.push(details));
   const running = environment.run(() =>
     runAttempt(fakeSpecification({ heartbeatIntervalMs: 20 }), async (attempt) => {
       while (!attempt.stop.aborted) await sleep(5);
@@ -141,7 +144,7 @@ test('a shutdown of the worker hands over: retryable, so that another goes on', 
     assertFailure(error, 'WorkerShutdown', false);
     return true;
   });
-  assert.equal(server.told.at(-1)?.losses?.counts, false, 'the next attempt knows that nobody was lost');
+  assert.equal(told.at(-1)?.losses?.counts, false, 'the next attempt knows that nobody was lost');
 });
 
 test('a write asks the server first, and ends the attempt if it is not the only one', async () => {
@@ -161,7 +164,11 @@ test('a write asks the server first, and ends the attempt if it is not the only 
 });
 
 test('what is in hand may be written when the server asks to end: it still knows the attempt', async () => {
-  for (const end of [new ActivityCancelledError('cancelled'), new ActivityPausedError('paused')]) {
+  for (const end of [
+    new ActivityCancelledError('cancelled'),
+    new ActivityPausedError('paused'),
+    new ActivityResetError('reset'),
+  ]) {
     const server = fakeServer(() => {
       throw end;
     });

@@ -131,6 +131,21 @@ test('a record is not given up for losses at others, nor for those of attempts t
   }
 });
 
+test('what happens between two records is no fault of the one before', async () => {
+  const attempts = Attempts.suspicious();
+  for (let time = 0; time < 4; time++) {
+    const watch = attempts.begin();
+    assert.equal(await watch.suspicion?.begin(7n), true);
+    watch.suspicion?.end();
+    attempts.ends(watch);
+  }
+});
+
+test('the server is told once that an attempt has advanced', () => {
+  const watch = new Attempts().begin();
+  assert.deepEqual([watch.advance(), watch.advance()], [true, false]);
+});
+
 test('a batch that goes record by record goes on so to its end', async () => {
   const attempts = Attempts.suspicious();
   const watch = attempts.begin();

@@ -44,12 +44,16 @@ type Services = ReturnType<typeof setUp>;
 /** @param refused records at which too many attempts were lost */
 async function oneByOne(services: Services, refused: readonly bigint[] = []) {
   const begun: bigint[] = [];
+  const ended: (bigint | undefined)[] = [];
   const begin = async (id: bigint): Promise<boolean> => {
     begun.push(id);
     return !refused.includes(id);
   };
-  const result = await reconcileRecordByRecord(input, services, quietAttempt(), { begin });
-  return { begun, result };
+  const end = (): void => {
+    ended.push(begun.at(-1));
+  };
+  const result = await reconcileRecordByRecord(input, services, quietAttempt(), { begin, end });
+  return { begun, ended, result };
 }
 
 function pointsOf({ target }: Services) {
@@ -60,10 +64,11 @@ test('leaves the same points and the same counts as the range at once', async ()
   const whole = setUp();
   const parts = setUp();
   const expected = await reconcile(input, whole, quietAttempt());
-  const { result, begun } = await oneByOne(parts);
+  const { result, begun, ended } = await oneByOne(parts);
   assert.deepEqual(result, expected);
   assert.deepEqual(pointsOf(parts), pointsOf(whole));
   assert.deepEqual(begun, IDS, 'each record is announced, in order');
+  assert.deepEqual(ended, IDS);
 });
 
 test('a record that is given up fails and keeps the points it had; the others are written', async () => {
@@ -100,7 +105,10 @@ test('a request to stop ends it between two records', async () => {
     return true;
   };
   await assert.rejects(
-    reconcileRecordByRecord(input, services, quietAttempt({ stop: stop.signal }), { begin }),
+    reconcileRecordByRecord(input, services, quietAttempt({ stop: stop.signal }), {
+      begin,
+      end: () => undefined,
+    }),
   );
   const done = new Set([...services.target.points.values()].map(({ point }) => point.recordId));
   assert.ok(done.has(-3n) && !done.has(3n));
