@@ -13,6 +13,9 @@ const MOST_WARNINGS = 40;
 /** How often the answers under way are looked at, at most. */
 const ANSWER_TRIES = 4;
 
+/** What was found in hand because of one fault: worker and text. */
+export type Seen = Set<string>;
+
 /** The workers of a round, and what they had paid for and not yet written when something happened to them. */
 export class Crew {
   readonly #lab: Lab;
@@ -29,7 +32,8 @@ export class Crew {
   readonly #clockOf = new Map<number, string>();
   #hires = 0;
   #slots: number | undefined;
-  #inHand = 0;
+  /** By text: how often it was in hand when something happened. */
+  readonly #inHand = new Map<string, number>();
 
   /**
    * @param options.answerMs how long a request under way may still take to be paid
@@ -56,7 +60,13 @@ export class Crew {
 
   /** Inputs that were in hand at all events so far: what may be paid again for that. */
   get inHand(): number {
-    return this.#inHand;
+    return [...this.#inHand.values()].reduce((sum, times) => sum + times, 0);
+  }
+
+  /** Of what was paid again, how much was not in hand before. @param paid how often each text was paid */
+  unexplained(paid: ReadonlyMap<string, number>): number {
+    const beyond = [...paid].map(([text, times]) => times - 1 - (this.#inHand.get(text) ?? 0));
+    return beyond.reduce((sum, times) => sum + Math.max(0, times), 0);
   }
 
   get size(): number {
@@ -135,50 +145,53 @@ export class Crew {
   }
 
   /**
-   * Looks on from now until the given function is called: adds every text that was seen in hand meanwhile, once. For
-   * outages in which attempts are given up that go on for a while, beside those that follow them.
+   * Looks on from now until the given function is called: adds every text that a worker was seen to have in hand
+   * meanwhile, once a worker. For outages in which attempts are given up that go on for a while, beside those that
+   * follow them.
    */
   lookOn(): () => Promise<void> {
-    const seen = new Set<string>();
+    const seen: Seen = new Set();
     const over = new AbortController();
     const looking = (async () => {
       while (!over.signal.aborted) {
-        for (const text of await this.#inHandNow(this.#hired).catch(() => [])) seen.add(text);
+        await this.#look(seen).catch(() => undefined);
         await sleep(LOOK_EVERY_MS, undefined, { signal: over.signal }).catch(() => undefined);
       }
     })();
     return async () => {
       over.abort();
       await looking;
-      this.#inHand += seen.size;
     };
   }
 
-  /** Of each worker, so that a text that two of them have in hand is there twice. */
-  async #inHandNow(pids: readonly number[]): Promise<string[]> {
-    const written = await this.#lab.qdrant
-      .childTexts(this.#settings['QDRANT_COLLECTION_NAME'])
-      .catch(noneIfAbsent);
-    const inHand: string[] = [];
-    for (const pid of pids) {
-      for (const [text, times] of await this.#lab.embeddings.texts(`(${pid}@`)) {
-        // Paid again by the same worker, it was lost again.
-        if (!written.has(text) && !this.#superseded.has(text)) inHand.push(`${pid} ${times} ${text}`);
-      }
+  async #look(seen: Seen): Promise<void> {
+    const collection = this.#settings['QDRANT_COLLECTION_NAME'];
+    const written = await this.#lab.qdrant.childTexts(collection).catch(noneIfAbsent);
+    for (const pid of this.#hired) {
+      const paid = await this.#lab.embeddings.texts(`(${pid}@`);
+      for (const text of paid.keys()) this.#add(pid, text, written, seen);
     }
-    return inHand;
   }
 
   /**
    * Adds what these workers have in hand now: paid, not in the target, and still in its row.
    *
-   * @param pids of processes that may have ended; all that were ever hired if left out
+   * @param pids of processes that may have ended
+   * @param seen what was added for the same fault before
    */
-  async count(pids: readonly number[] = this.#hired): Promise<void> {
+  async count(pids: readonly number[], seen: Seen = new Set()): Promise<void> {
     const collection = this.#settings['QDRANT_COLLECTION_NAME'];
     const written = await persistently(() => this.#lab.qdrant.childTexts(collection).catch(noneIfAbsent));
     const paid = await this.#paid(pids);
-    for (const text of paid) if (!written.has(text) && !this.#superseded.has(text)) this.#inHand++;
+    for (const [pid, texts] of paid) for (const text of texts) this.#add(pid, text, written, seen);
+  }
+
+  /** Of each worker once a fault, so that a text that two of them have in hand is there twice. */
+  #add(pid: number, text: string, written: ReadonlySet<string>, seen: Seen): void {
+    const key = `${pid} ${text}`;
+    if (written.has(text) || this.#superseded.has(text) || seen.has(key)) return;
+    seen.add(key);
+    this.#inHand.set(text, (this.#inHand.get(text) ?? 0) + 1);
   }
 
   /** If the server is away, what it would have said counts later on: the cap is wider then, never too narrow. */
@@ -198,18 +211,18 @@ export class Crew {
    * Texts that were paid for these workers, once a worker. Requests on their way are awaited: they are paid although
    * nobody may wait for them any more. Those who go on working never stop; theirs are awaited for a while.
    */
-  async #paid(pids: readonly number[]): Promise<string[]> {
-    let before: string[] = [];
-    for (let tries = 0; tries < ANSWER_TRIES; tries++) {
-      const paid: string[] = [];
+  async #paid(pids: readonly number[]): Promise<Map<number, string[]>> {
+    let before = 0;
+    for (let tries = 0; ; tries++) {
+      const paid = new Map<number, string[]>();
       for (const pid of pids) {
-        paid.push(...(await persistently(() => this.#lab.embeddings.texts(`(${pid}@`))).keys());
+        paid.set(pid, [...(await persistently(() => this.#lab.embeddings.texts(`(${pid}@`))).keys()]);
       }
-      if (tries > 0 && paid.length === before.length) return paid;
-      before = paid;
+      const count = [...paid.values()].reduce((sum, texts) => sum + texts.length, 0);
+      if (tries === ANSWER_TRIES || (tries > 0 && count === before)) return paid;
+      before = count;
       await sleep(this.#answerMs);
     }
-    return before;
   }
 }
 

@@ -75,11 +75,15 @@ async function disturbWorker(
   }
   try {
     process.kill(victim.pid, 'SIGSTOP');
+    const begin = performance.now();
     await crew.count([victim.pid]);
-    await sleep(fault.durationMs);
-    process.kill(victim.pid, 'SIGCONT');
-  } catch {
-    // Another fault has killed it meanwhile; nothing stops what is gone.
+    await sleep(Math.max(0, begin + fault.durationMs - performance.now()));
+  } finally {
+    try {
+      process.kill(victim.pid, 'SIGCONT');
+    } catch {
+      // Another fault has killed it meanwhile; nothing stops what is gone.
+    }
   }
   return met;
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Seen } from './crew.ts';
 import type { Fault, Infliction } from './fault.ts';
 import type { Stage } from './stage.ts';
 import type { ProxyAnswer } from './proxy.ts';
@@ -10,12 +11,13 @@ export async function cutLink(
 ): Promise<Infliction> {
   const { links } = stage.arena;
   const counts: Promise<void>[] = [];
+  const seen: Seen = new Set();
   const lookedOn = link === 'temporal' ? stage.crew.lookOn() : undefined;
   let connections = 0;
   for (const until = performance.now() + durationMs; performance.now() < until; await sleep(everyMs)) {
     const told = await links.cut(link);
     connections += told.connections;
-    counts.push(countLost(link, told, stage));
+    counts.push(countLost(link, told, stage, seen));
   }
   await Promise.all(counts);
   await settled(lookedOn, stage);
@@ -33,7 +35,7 @@ export async function troubleLink(
   await sleep(durationMs);
   const after = trouble.isBlackHole === true ? await links.cut(link) : undefined;
   const { bytes, connections } = await links.trouble(link, {});
-  if (after !== undefined) await countLost(link, after, stage);
+  if (after !== undefined) await countLost(link, after, stage, new Set());
   await settled(lookedOn, stage);
   const met = bytes - before.bytes;
   return {
@@ -43,8 +45,9 @@ export async function troubleLink(
 }
 
 /** Of an answer that was on its way through the proxy the server cannot know that it was lost. */
-async function countLost(link: string, told: ProxyAnswer, { crew }: Stage): Promise<void> {
-  if (link === 'embeddings' && told.unread > 0) await crew.count();
+async function countLost(link: string, told: ProxyAnswer, { crew }: Stage, seen: Seen): Promise<void> {
+  const pids = crew.all().map(({ pid }) => pid);
+  if (link === 'embeddings' && told.unread > 0) await crew.count(pids, seen);
 }
 
 /** Attempts that the Temporal server has given up go on until they notice, beside those that begin anew. */

@@ -104,10 +104,16 @@ export class Lab {
       log: () => log,
     };
     this.#workers.add(worker);
-    await until('the worker polls', 60_000, () => {
-      if (child.exitCode !== null) throw new Error(`The worker ended with ${child.exitCode}:\n${log}`);
-      return log.includes('"RUNNING"');
-    });
+    try {
+      await until('the worker polls', 60_000, () => {
+        if (child.exitCode !== null) throw new Error(`The worker ended with ${child.exitCode}:\n${log}`);
+        return log.includes('"RUNNING"');
+      });
+    } catch (error) {
+      // One that nobody knows of would work all the same, once it can.
+      await worker.kill();
+      throw error;
+    }
     return worker;
   }
 

@@ -27,7 +27,8 @@ describe('limits of strict mode', () => {
   const cases: [name: keyof Schemas['StrictModeConfigOutput'], enough: number, tooLow: number][] = [
     ['max_query_limit', 1_000, 999],
     ['upsert_max_batchsize', 256, 255],
-    ['filter_max_conditions', 3, 2],
+    ['filter_max_conditions', 4, 3],
+    ['condition_max_size', 513, 512],
     ['max_points_count', 10, 9],
     // The foreign one and our eight.
     ['max_payload_index_count', 9, 8],
