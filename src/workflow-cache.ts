@@ -78,11 +78,21 @@ export async function sourceBundle(
 
 /** The code in the file, or null unless it is whole and what the bundler would make now. */
 function readBundle(file: string, packages: string): string | null {
-  const content = readText(file);
+  const content = isOurs(file) ? readText(file) : null;
   if (content === null) return null;
   const end = content.indexOf('\n');
   const code = content.slice(end + 1);
   return content.slice(0, end) === `// ${seal(packages, code)}` && isCurrent(code) ? code : null;
+}
+
+/** What another user could have put there, in a cache folder that is shared, is not run. */
+function isOurs(file: string): boolean {
+  try {
+    const { uid, mode } = statSync(file);
+    return uid === (process.getuid?.() ?? uid) && (mode & 0o022) === 0;
+  } catch {
+    return false;
+  }
 }
 
 /** Ties the code to the packages that it was made with; half a file, or one with a flipped bit, has another. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {
+  chmodSync,
   closeSync,
   existsSync,
   mkdirSync,
@@ -149,6 +150,15 @@ describe('the bundle of a clone', () => {
       assert.equal(made, 1, how);
       assert.equal(readFileSync(keptFile(), 'utf8'), content, how);
     }
+  });
+
+  it('is not taken from a file that others may write', async () => {
+    await start();
+    chmodSync(keptFile(), 0o622);
+    await start();
+    assert.equal(made, 2);
+    await start();
+    assert.equal(made, 2, 'the file that took its place is ours alone');
   });
 
   it('is replaced as a whole: who reads the old file goes on reading it', async (t) => {
