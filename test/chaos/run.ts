@@ -73,5 +73,12 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
+// A round that is broken off leaves calls behind, and nobody who catches what they throw when their servers end.
+process.on('uncaughtException', (error) => {
+  if (interruption.signal.aborted) return;
+  console.error(error);
+  process.exit(1);
+});
+
 // What a round that was broken off still awaits ends with the process.
 process.exit(await main());
