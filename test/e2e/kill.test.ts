@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { printAudit } from '../support/audit.ts';
+import { holderOfBatch } from '../support/holder.ts';
 import { Lab, type WorkerProcess } from '../support/lab.ts';
 import { createTable, distinctRows, insertRows } from '../support/rows.ts';
 
@@ -9,9 +10,6 @@ import { createTable, distinctRows, insertRows } from '../support/rows.ts';
 const ROWS = 1_500;
 const LATENCY_MS = 2_500;
 const KILL_EVERY_MS = 6_000;
-/** PENDING_ACTIVITY_STATE_STARTED in Temporal's interface. */
-const STARTED = 2;
-
 let lab: Lab;
 before(async () => {
   lab = await Lab.open({ BATCH_SIZE: '20', MAX_WORKERS: '5' });
@@ -40,7 +38,7 @@ test('a worker with a batch in hand killed every 6 s: nothing missing, doubled o
   for (let next = Date.now() + KILL_EVERY_MS; ; next += KILL_EVERY_MS) {
     while (isOpen && Date.now() < next) await sleep(100);
     if (!isOpen) break;
-    const victim = workers.get((await holderOfBatch()) ?? 0);
+    const victim = workers.get((await holderOfBatch(lab)) ?? 0);
     if (victim === undefined) continue;
     workers.delete(victim.pid);
     await victim.kill();
@@ -80,18 +78,3 @@ test('starting again after the end embeds nothing and writes nothing', async () 
   const { written, changed, deleted } = await lab.qdrant.counters();
   assert.deepEqual([written, changed, deleted], [points.written, points.changed, points.deleted]);
 });
-
-/** The pid of a worker that holds a batch at this moment, as the server sees it. */
-async function holderOfBatch(): Promise<number | undefined> {
-  for (const id of (await lab.snapshot()).batchesInHand) {
-    // A batch is announced a moment before it begins.
-    const description = await lab.client.workflow
-      .getHandle(id)
-      .describe()
-      .catch(() => null);
-    const [activity] = description?.raw.pendingActivities ?? [];
-    // Started, that is, and not waiting for its next attempt.
-    if (Number(activity?.state) === STARTED) return Number(activity?.lastWorkerIdentity?.split('@')[0]);
-  }
-  return undefined;
-}

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../support/lab.ts';
-import { holderOfBatch } from './holder.ts';
+import { holderOfBatch } from '../support/holder.ts';
 import { inHand } from './in-hand.ts';
 import type { Scenario } from './scenario.ts';
 

@@ -6,6 +6,7 @@ import { largeRowBytes } from '../../src/reconcile/large-row.ts';
 import { MemoryBudget } from '../../src/reconcile/memory-budget.ts';
 import { reconcile, type ReconcileInput, type ReconcileResult } from '../../src/reconcile/reconcile.ts';
 import type { PageBounds, SourcePage, TableSpec, IdRange } from '../../src/source/source.ts';
+import { RECONCILE_INPUT } from '../support/reconcile-input.ts';
 import { quietAttempt } from '../support/attempt.ts';
 import { MemoryEmbedder, MemorySource, MemoryTarget } from '../support/memory.ts';
 
@@ -59,24 +60,11 @@ function setUp(budget: (rowBytes: number) => number) {
   const run = (slot: number) => {
     const range = { after: BigInt(slot * 10), upTo: BigInt(slot * 10 + 3) };
     const input: ReconcileInput = {
-      owner: { collection: 'memory', source: 'db/t' },
-      table: {
-        database: 'db',
-        table: 't',
-        idColumn: 'id',
-        tenantColumn: null,
-        contentColumns: ['content'],
-        contentTemplate: null,
-        payloadColumns: [],
-        filter: null,
-      },
+      ...RECONCILE_INPUT,
       range,
       pointsUpTo: range.upTo,
       chunking,
       model,
-      bm25: { tokenizer: 'multilingual', language: 'english', k: 1.2, b: 0.75, avg_len: 128 },
-      jobId: '00000000-0000-4000-8000-000000000000',
-      prune: true,
     };
     return reconcile(input, services, attempt);
   };

@@ -1,31 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BELOW_ALL_IDS, LARGEST_ID } from '../../src/planning/plan.ts';
-import { reconcile, type ReconcileInput } from '../../src/reconcile/reconcile.ts';
+import { LARGEST_ID } from '../../src/planning/plan.ts';
+import { reconcile } from '../../src/reconcile/reconcile.ts';
 import { reconcileRecordByRecord } from '../../src/reconcile/record-by-record.ts';
 import { quietAttempt } from '../support/attempt.ts';
+import { RECONCILE_INPUT as input } from '../support/reconcile-input.ts';
 import { MemoryEmbedder, MemorySource, MemoryTarget } from '../support/memory.ts';
-
-const input: ReconcileInput = {
-  owner: { collection: 'memory', source: 'db/t' },
-  table: {
-    database: 'db',
-    table: 't',
-    idColumn: 'id',
-    tenantColumn: 'tenant',
-    contentColumns: ['content'],
-    contentTemplate: null,
-    payloadColumns: [],
-    filter: null,
-  },
-  range: { after: BELOW_ALL_IDS, upTo: LARGEST_ID },
-  pointsUpTo: LARGEST_ID,
-  chunking: { parentTokens: 16, childTokens: 8, overlapTokens: 2 },
-  model: { model: 'm', dimensions: 1 },
-  bm25: { tokenizer: 'multilingual', language: 'english', k: 1.2, b: 0.75, avg_len: 128 },
-  jobId: '00000000-0000-4000-8000-000000000000',
-  prune: true,
-};
 
 const IDS = [-3n, 2n, 3n, 70n, LARGEST_ID];
 

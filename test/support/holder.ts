@@ -1,4 +1,4 @@
-import type { Lab } from '../support/lab.ts';
+import type { Lab } from './lab.ts';
 
 /** PENDING_ACTIVITY_STATE_STARTED in Temporal's interface. */
 const STARTED = 2;
