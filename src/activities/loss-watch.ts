@@ -9,8 +9,9 @@ const THIS_PROCESS: string = randomUUID();
 
 /**
  * Finds the record that kills its worker, from what each attempt leaves in its heartbeat for the next. An attempt is
- * lost if it ends without a word. It does not count if it had advanced, if it waited for a service, or if its process
- * takes the next attempt: then the server or the network was at fault.
+ * lost if it ends without a word. It does not count if it had advanced (one that goes record by record: since the record
+ * in hand began), if it waited for a service, or if its process takes the next attempt: then the server or the network
+ * was at fault.
  */
 export class LossWatch {
   /** Null while records need not go one by one. */
@@ -19,7 +20,7 @@ export class LossWatch {
   readonly #givenUp: Set<string>;
   #inARow: number;
   #record: string | null = null;
-  readonly #suspect: Losses['suspect'];
+  #suspect: Losses['suspect'];
   #counts = true;
 
   /**
@@ -45,10 +46,7 @@ export class LossWatch {
       await acknowledge();
       return true;
     };
-    const end = (): void => {
-      this.#record = null;
-    };
-    this.suspicion = this.#inARow < ENOUGH ? null : { begin, end };
+    this.suspicion = this.#inARow < ENOUGH ? null : { begin, end: () => this.#leave() };
   }
 
   /** What to leave to the next attempt. */
@@ -64,7 +62,7 @@ export class LossWatch {
   }
 
   /**
-   * The attempt has finished something. Whoever goes record by record goes on so until the batch has ended.
+   * The attempt has finished something.
    *
    * @returns whether the report is another one now
    */
@@ -84,7 +82,20 @@ export class LossWatch {
     if (this.#suspect?.id === id && this.#suspect.losses >= ENOUGH) this.#givenUp.add(id);
     const isGivenUp = this.#givenUp.has(id);
     this.#record = isGivenUp ? null : id;
+    // Whatever the attempt has finished before: from here it may be lost at this record.
+    this.#counts = true;
     return !isGivenUp;
+  }
+
+  #leave(): boolean {
+    const isCleared = this.#suspect !== null && this.#suspect.id === this.#record;
+    this.#record = null;
+    this.#counts = false;
+    if (isCleared) {
+      this.#suspect = null;
+      this.#inARow = 0;
+    }
+    return isCleared;
   }
 }
 

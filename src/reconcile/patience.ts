@@ -41,8 +41,12 @@ export interface Suspicion {
    * @returns false if so many were lost at it that it is given up
    */
   begin(recordId: bigint): Promise<boolean>;
-  /** The record is done; what comes before the next one is not its fault. */
-  end(): void;
+  /**
+   * The record is done.
+   *
+   * @returns whether it was the one at which the last attempt was lost: then what follows needs no watch
+   */
+  end(): boolean;
 }
 
 /**

@@ -22,22 +22,26 @@ export async function reconcileRecordByRecord(
     if (after < pointsUpTo) results.push(await reconcile(part, services, attempt));
   };
   let { after } = range;
+  const rest = async (): Promise<ReconcileResult> => {
+    await reconcilePart(after, range.upTo, input.pointsUpTo);
+    return results.reduce(add);
+  };
   for await (const ids of scanIds(services.source, table, range, attempt, null)) {
     for (const id of ids) {
       attempt.stop.throwIfAborted();
       // Orphans below the record first, so that they do not share its fate.
       await reconcilePart(after, id - 1n);
+      after = id;
       if (await suspicion.begin(id)) {
         await reconcilePart(id - 1n, id);
-        suspicion.end();
+        // The last attempt was lost here by chance, as when somebody kills workers: the rest at once.
+        if (suspicion.end()) return rest();
       } else {
         results.push(givenUp(id));
       }
-      after = id;
     }
   }
-  await reconcilePart(after, range.upTo, input.pointsUpTo);
-  return results.reduce(add);
+  return rest();
 }
 
 function givenUp(recordId: bigint): ReconcileResult {

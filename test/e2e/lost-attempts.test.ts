@@ -97,8 +97,8 @@ test('a row that kills its workers fails alone, and its batch goes on', async ()
   const { status, totals } = await lab.migrate();
   // What an attempt had written before it was lost counts as unchanged.
   assert.deepEqual([status, totals.written + totals.unchanged, totals.failed], ['completed', ROWS - 1, 1]);
-  // Two to become suspicious, one that wrote the records before it, two to be sure.
-  assert.equal(deaths, 5);
+  // Two to become suspicious, two to be sure; a machine that is too busy for heartbeats may add to that.
+  assert.ok(deaths >= 4 && deaths <= 6, `${deaths} deaths`);
   const failures = await lab.ledger<Record<string, unknown>>('ingestion_failure?select=record_id::text,code');
   assert.deepEqual(failures, [{ record_id: String(poisoned), code: 'worker_lost' }]);
   assert.equal((await lab.audit({ failedIds: [poisoned] })).ok, true);

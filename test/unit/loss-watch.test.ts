@@ -120,15 +120,40 @@ test('the server knows a record before it begins', async () => {
   assert.equal(attempts.acknowledged.at(-1)?.record, '7');
 });
 
-test('a record is not given up for losses at others, nor for those of attempts that had advanced', async () => {
+test('a record is not given up for losses at others', async () => {
   const attempts = Attempts.suspicious();
-  for (let time = 0; time < 4; time++) {
+  for (const lostAt of [7n, 8n, 7n, 8n, 7n]) {
     const watch = attempts.begin();
-    assert.equal(await watch.suspicion?.begin(7n), true);
-    watch.advance();
-    assert.equal(await watch.suspicion?.begin(8n), true);
+    assert.equal(await watch.suspicion?.begin(lostAt), true);
     attempts.ends(watch);
   }
+});
+
+test('a record counts as the place of a loss whatever was finished before it', async () => {
+  const attempts = Attempts.suspicious();
+  for (let lost = 0; lost < 2; lost++) {
+    const watch = attempts.begin();
+    assert.equal(await watch.suspicion?.begin(6n), true);
+    watch.advance();
+    watch.suspicion?.end();
+    assert.equal(await watch.suspicion?.begin(7n), true, `${lost} lost`);
+    attempts.ends(watch);
+  }
+  assert.equal(await attempts.begin().suspicion?.begin(7n), false);
+});
+
+test('a suspected record that is done clears the batch', async () => {
+  const attempts = Attempts.suspicious();
+  const lost = attempts.begin();
+  await lost.suspicion?.begin(7n);
+  attempts.ends(lost);
+  const watch = attempts.begin();
+  await watch.suspicion?.begin(6n);
+  assert.equal(watch.suspicion?.end(), false);
+  await watch.suspicion?.begin(7n);
+  assert.equal(watch.suspicion?.end(), true);
+  attempts.ends(watch);
+  assert.equal(attempts.begin().suspicion, null);
 });
 
 test('what happens between two records is no fault of the one before', async () => {
@@ -146,7 +171,7 @@ test('the server is told once that an attempt has advanced', () => {
   assert.deepEqual([watch.advance(), watch.advance()], [true, false]);
 });
 
-test('a batch that goes record by record goes on so to its end', async () => {
+test('a batch that goes record by record goes on so on the next worker', async () => {
   const attempts = Attempts.suspicious();
   const watch = attempts.begin();
   await watch.suspicion?.begin(7n);

@@ -21,16 +21,20 @@ function setUp() {
 
 type Services = ReturnType<typeof setUp>;
 
-/** @param refused records at which too many attempts were lost */
-async function oneByOne(services: Services, refused: readonly bigint[] = []) {
+/**
+ * @param refused records at which too many attempts were lost
+ * @param cleared the record at which the last one was lost
+ */
+async function oneByOne(services: Services, refused: readonly bigint[] = [], cleared?: bigint) {
   const begun: bigint[] = [];
   const ended: (bigint | undefined)[] = [];
   const begin = async (id: bigint): Promise<boolean> => {
     begun.push(id);
     return !refused.includes(id);
   };
-  const end = (): void => {
+  const end = (): boolean => {
     ended.push(begun.at(-1));
+    return begun.at(-1) === cleared;
   };
   const result = await reconcileRecordByRecord(input, services, quietAttempt(), { begin, end });
   return { begun, ended, result };
@@ -49,6 +53,16 @@ test('leaves the same points and the same counts as the range at once', async ()
   assert.deepEqual(pointsOf(parts), pointsOf(whole));
   assert.deepEqual(begun, IDS, 'each record is announced, in order');
   assert.deepEqual(ended, IDS);
+});
+
+test('once the suspected record is done, the rest goes at once', async () => {
+  const whole = setUp();
+  const services = setUp();
+  const expected = await reconcile(input, whole, quietAttempt());
+  const { result, begun } = await oneByOne(services, [], 2n);
+  assert.deepEqual(begun, [-3n, 2n]);
+  assert.deepEqual(result, expected);
+  assert.deepEqual(pointsOf(services), pointsOf(whole));
 });
 
 test('a record that is given up fails and keeps the points it had; the others are written', async () => {
@@ -87,7 +101,7 @@ test('a request to stop ends it between two records', async () => {
   await assert.rejects(
     reconcileRecordByRecord(input, services, quietAttempt({ stop: stop.signal }), {
       begin,
-      end: () => undefined,
+      end: () => false,
     }),
   );
   const done = new Set([...services.target.points.values()].map(({ point }) => point.recordId));
