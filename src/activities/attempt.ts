@@ -79,6 +79,16 @@ export async function runAttempt<T>(
       beat();
     },
     fence: () => lease.hold(),
+    awaiting: async (request) => {
+      losses.awaits(1);
+      beat();
+      try {
+        return await request();
+      } finally {
+        losses.awaits(-1);
+        beat();
+      }
+    },
     advanced: () => {
       if (losses.advance()) beat();
     },

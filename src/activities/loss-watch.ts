@@ -2,8 +2,14 @@ import { randomUUID } from 'node:crypto';
 import type { Losses } from '../job/job.ts';
 import type { Suspicion } from '../reconcile/patience.ts';
 
-/** So many attempts lost in a row, and the next goes record by record; so many lost at one record, and it is given up. */
-const ENOUGH = 2;
+/**
+ * Losses of this weight in a row, and the next attempt goes record by record; of this weight at one record, and it is
+ * given up. Two are enough if the process worked on a record when it was lost. While it only waited for the answer to a
+ * request it takes six: most of its time a worker waits so, and that is when somebody who kills workers hits it.
+ */
+const ENOUGH = 6;
+const AT_WORK = 3;
+const AWAITING = 1;
 
 const THIS_PROCESS: string = randomUUID();
 
@@ -22,6 +28,7 @@ export class LossWatch {
   #record: string | null = null;
   #suspect: Losses['suspect'];
   #counts = true;
+  #requests = 0;
 
   /**
    * @param attempt its number, from 1
@@ -36,10 +43,11 @@ export class LossWatch {
     process = THIS_PROCESS,
   ) {
     const last = left ?? NOTHING_SAID;
-    const wasLost = attempt > 1 && last.counts && last.process !== process;
+    const weight = attempt > 1 && last.process !== process ? last.weight : 0;
     this.#process = process;
-    this.#inARow = last.inARow + (wasLost ? 1 : 0);
-    this.#suspect = wasLost && last.record !== null ? blamed(last.record, last.suspect) : last.suspect;
+    this.#inARow = last.inARow + weight;
+    this.#suspect =
+      weight > 0 && last.record !== null ? blamed(last.record, weight, last.suspect) : last.suspect;
     this.#givenUp = new Set(last.givenUp);
     const begin = async (recordId: bigint): Promise<boolean> => {
       if (!this.#enter(recordId.toString())) return false;
@@ -53,7 +61,7 @@ export class LossWatch {
   report(isWaiting: boolean): Losses {
     return {
       process: this.#process,
-      counts: this.#counts && !isWaiting,
+      weight: !this.#counts || isWaiting ? 0 : this.#requests > 0 ? AWAITING : AT_WORK,
       inARow: this.#inARow,
       record: this.#record,
       suspect: this.#suspect,
@@ -73,13 +81,18 @@ export class LossWatch {
     return wasCounting;
   }
 
+  /** A request is on its way, or its answer has come. */
+  awaits(change: 1 | -1): void {
+    this.#requests += change;
+  }
+
   /** The attempt ends in good order. */
   end(): void {
     this.#counts = false;
   }
 
   #enter(id: string): boolean {
-    if (this.#suspect?.id === id && this.#suspect.losses >= ENOUGH) this.#givenUp.add(id);
+    if (this.#suspect?.id === id && this.#suspect.weight >= ENOUGH) this.#givenUp.add(id);
     const isGivenUp = this.#givenUp.has(id);
     this.#record = isGivenUp ? null : id;
     // Whatever the attempt has finished before: from here it may be lost at this record.
@@ -99,13 +112,13 @@ export class LossWatch {
   }
 }
 
-function blamed(id: string, suspect: Losses['suspect']): NonNullable<Losses['suspect']> {
-  return { id, losses: suspect?.id === id ? suspect.losses + 1 : 1 };
+function blamed(id: string, weight: number, suspect: Losses['suspect']): NonNullable<Losses['suspect']> {
+  return { id, weight: suspect?.id === id ? suspect.weight + weight : weight };
 }
 
 const NOTHING_SAID: Losses = {
   process: '',
-  counts: true,
+  weight: AT_WORK,
   inARow: 0,
   record: null,
   suspect: null,

@@ -142,14 +142,14 @@ export interface BatchHeartbeat {
 export interface Losses {
   /** Of the process that sends this: if that one takes the next attempt too, its worker has not died. */
   readonly process: string;
-  /** Whether the sender's loss would count now. */
-  readonly counts: boolean;
-  /** Attempts that were lost in a row before the sender. */
+  /** How much the sender's loss would weigh now; 0: nothing. */
+  readonly weight: number;
+  /** What the attempts weigh that were lost in a row before the sender. */
   readonly inARow: number;
   /** Id of the record in hand, if records go one by one. */
   readonly record: string | null;
-  /** The record at which an attempt was lost last, and how many were lost at it in a row. */
-  readonly suspect: { readonly id: string; readonly losses: number } | null;
+  /** The record at which an attempt was lost last, and what those weigh that were lost at it in a row. */
+  readonly suspect: { readonly id: string; readonly weight: number } | null;
   /** Ids of records that were given up, at most those of a batch. */
   readonly givenUp: readonly string[];
 }

@@ -98,12 +98,14 @@ export class BatchEmbedding {
   async #call(texts: readonly string[]): Promise<readonly Vector[]> {
     const attempt = this.#attempt;
     const { vectors, tokens } = await persist(attempt, () =>
-      this.#embedder.embed(this.#model, texts, {
-        signal: attempt.signal,
-        stop: attempt.stop,
-        onWait: (reason) => attempt.waiting(reason),
-        beforePaying: () => attempt.fence(),
-      }),
+      attempt.awaiting(() =>
+        this.#embedder.embed(this.#model, texts, {
+          signal: attempt.signal,
+          stop: attempt.stop,
+          onWait: (reason) => attempt.waiting(reason),
+          beforePaying: () => attempt.fence(),
+        }),
+      ),
     );
     this.#inputs += texts.length;
     this.#tokens += tokens;

@@ -27,6 +27,8 @@ export interface WritingAttempt extends Attempt {
    * @throws Error if another attempt may have taken over; nothing more may be written then
    */
   fence(): Promise<void>;
+  /** Runs a request that takes long; nothing of a record is worked on here until its answer comes. */
+  awaiting<T>(request: () => Promise<T>): Promise<T>;
   /** Something has been finished that the next attempt need not do again. */
   advanced(): void;
   /** Null unless attempts were lost in a row without having advanced: then records go one by one. */

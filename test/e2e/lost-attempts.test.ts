@@ -8,22 +8,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Lab, until, type WorkerProcess } from '../support/lab.ts';
 import { createTable, distinctRows, insertRows, snowflake, updateRow } from '../support/rows.ts';
 
+const DEADLY_ROW = new URL('../support/deadly-row.ts', import.meta.url).href;
 const ROWS = 12;
 const JOB = 'ip_summary-to-memos';
 
 /** The embedding service, seen by somebody who knows which worker asks for what. */
 class Embeddings {
-  /** Called when the answer is there and has not been passed on; false: the connection is broken off instead. */
-  onAnswer: (request: string, pid: number) => boolean = () => true;
+  /** Called with the worker that gets it when an answer is there and has not been passed on. */
+  onAnswer: (pid: number) => void = () => undefined;
   readonly #server: Server;
   readonly #behind: string;
 
   constructor(behind: string) {
     this.#behind = behind.replace(/\/v1$/, '');
     this.#server = createServer((request, response) => {
-      void this.#pass(request).then((answer) => {
-        if (answer === null) request.socket.destroy();
-        else response.writeHead(answer.status, { 'content-type': 'application/json' }).end(answer.body);
+      void this.#pass(request).then(({ status, body }) => {
+        response.writeHead(status, { 'content-type': 'application/json' }).end(body);
       });
     });
   }
@@ -39,7 +39,7 @@ class Embeddings {
     this.#server.closeAllConnections();
   }
 
-  async #pass(request: IncomingMessage): Promise<{ status: number; body: string } | null> {
+  async #pass(request: IncomingMessage): Promise<{ status: number; body: string }> {
     const body = await text(request);
     const { 'user-agent': client = '', authorization = '' } = request.headers;
     const answer = await fetch(`${this.#behind}${request.url}`, {
@@ -48,8 +48,8 @@ class Embeddings {
       body,
     });
     const passed = { status: answer.status, body: await answer.text() };
-    const pid = Number(/\((\d+)@/.exec(client)?.[1]);
-    return this.onAnswer(body, pid) ? passed : null;
+    this.onAnswer(Number(/\((\d+)@/.exec(client)?.[1]));
+    return passed;
   }
 }
 
@@ -75,22 +75,18 @@ async function fill(first: number): Promise<void> {
 test('a row that kills its workers fails alone, and its batch goes on', async () => {
   await fill(0);
   const poisoned = snowflake(2);
-  await updateRow(lab.sql, { id: poisoned, tenant: 'acme', content: 'a poisonous row' });
+  await updateRow(lab.sql, { id: poisoned, tenant: 'acme', content: 'a deadly-poisonous row' });
+  const deadly = { NODE_OPTIONS: `--import=${DEADLY_ROW}`, DEADLY_WORD: 'deadly-poisonous' };
   let deaths = 0;
-  embeddings.onAnswer = (request, pid) => {
-    if (!request.includes('a poisonous row')) return true;
-    deaths++;
-    process.kill(pid, 'SIGKILL');
-    return false;
-  };
   // A supervisor starts another worker for each that dies.
   const over = new AbortController();
   const supervised = Promise.all(
     [1, 2].map(async () => {
       while (!over.signal.aborted) {
-        const worker = await lab.worker(settings);
+        const worker = await lab.worker(deadly);
         await gone(worker, over.signal);
         if (over.signal.aborted) await worker.kill('SIGTERM');
+        else deaths++;
       }
     }),
   );
@@ -103,10 +99,11 @@ test('a row that kills its workers fails alone, and its batch goes on', async ()
   assert.deepEqual(failures, [{ record_id: String(poisoned), code: 'worker_lost' }]);
   assert.equal((await lab.audit({ failedIds: [poisoned] })).ok, true);
 
-  embeddings.onAnswer = () => true;
-  const healed = await lab.migrate();
   over.abort();
   await supervised;
+  const cured = await lab.worker();
+  const healed = await lab.migrate();
+  await cured.kill('SIGTERM');
   assert.deepEqual([healed.totals.written, healed.totals.failed], [1, 0]);
   assert.equal((await lab.audit()).ok, true);
 });
@@ -115,19 +112,18 @@ test('a worker that was stopped and goes on beside its successor writes nothing 
   await fill(100);
   let zombie: WorkerProcess | null = null;
   const stopped = new Promise<void>((resolve) => {
-    embeddings.onAnswer = (_request, pid) => {
-      if (pid !== zombie?.pid) return true;
+    embeddings.onAnswer = (pid) => {
+      if (pid !== zombie?.pid) return;
       // It holds what it has paid for, and is about to write it.
       process.kill(pid, 'SIGSTOP');
       resolve();
-      return true;
     };
   });
   zombie = await lab.worker(settings);
   const { code, stderr } = await lab.ferry('start', '--detach', '--no-preflight', '--prune');
   assert.equal(code, 0, stderr);
   await stopped;
-  embeddings.onAnswer = () => true;
+  embeddings.onAnswer = () => undefined;
   await updateRow(lab.sql, { id: snowflake(100), tenant: 'acme', content: 'edited meanwhile' });
   await lab.sql.query('DELETE FROM ip_summary WHERE id = ?', [String(snowflake(101))]);
 

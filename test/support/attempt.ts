@@ -9,6 +9,7 @@ export function quietAttempt(changes: Partial<WritingAttempt> = {}): WritingAtte
     progressed: () => undefined,
     waiting: () => undefined,
     fence: () => Promise.resolve(),
+    awaiting: (request) => request(),
     advanced: () => undefined,
     suspicion: null,
     ...changes,

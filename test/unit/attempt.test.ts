@@ -144,7 +144,7 @@ test('a shutdown of the worker hands over: retryable, so that another goes on', 
     assertFailure(error, 'WorkerShutdown', false);
     return true;
   });
-  assert.equal(told.at(-1)?.losses?.counts, false, 'the next attempt knows that nobody was lost');
+  assert.equal(told.at(-1)?.losses?.weight, 0, 'the next attempt knows that nobody was lost');
 });
 
 test('a write asks the server first, and ends the attempt if it is not the only one', async () => {
@@ -163,6 +163,20 @@ test('a write asks the server first, and ends the attempt if it is not the only 
   assert.equal(writes, 1);
 });
 
+test('says when it waits for an answer: that it is lost then says little of a record', async () => {
+  const { heartbeats } = await run(async (attempt) => {
+    await attempt.awaiting(() => sleep(10));
+    await assert.rejects(
+      attempt.awaiting(() => Promise.reject(new Error('refused'))),
+      /refused/,
+    );
+  });
+  assert.deepEqual(
+    heartbeats.map(({ losses }) => losses?.weight),
+    [3, 1, 3, 1, 3],
+  );
+});
+
 test('what is in hand may be written when the server asks to end: it still knows the attempt', async () => {
   for (const end of [
     new ActivityCancelledError('cancelled'),
@@ -178,7 +192,7 @@ test('what is in hand may be written when the server asks to end: it still knows
 });
 
 test('an attempt after others knows how they ended, and says first of all that it is there', async () => {
-  const losses = { process: 'another', counts: true, inARow: 1, record: null, suspect: null, givenUp: ['4'] };
+  const losses = { process: 'another', weight: 3, inARow: 3, record: null, suspect: null, givenUp: ['4'] };
   const server = fakeServer();
   const { result } = await run(
     async ({ suspicion }) => [server.told.length, await suspicion?.begin(4n), await suspicion?.begin(5n)],

@@ -16,6 +16,7 @@ function attempt(): WritingAttempt & { waits: (string | null)[] } {
     progressed: () => undefined,
     waiting: (reason) => waits.push(reason),
     fence: () => Promise.resolve(),
+    awaiting: (request) => request(),
     advanced: () => undefined,
     suspicion: null,
     waits,
