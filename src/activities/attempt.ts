@@ -83,6 +83,8 @@ export async function runAttempt<T>(
       losses.awaits(1);
       beat();
       try {
+        // Where a loss may fail a record, it has to be known for certain that nobody worked on it.
+        if (losses.suspicion !== null) await lease.renew();
         return await request();
       } finally {
         losses.awaits(-1);

@@ -5,10 +5,10 @@ import type { Suspicion } from '../reconcile/patience.ts';
 /**
  * Losses of this weight in a row, and the next attempt goes record by record; of this weight at one record, and it is
  * given up. Two are enough if the process worked on a record when it was lost. While it only waited for the answer to a
- * request it takes six: most of its time a worker waits so, and that is when somebody who kills workers hits it.
+ * request it takes twenty: most of its time a worker waits so, and that is when somebody who kills workers hits it.
  */
-const ENOUGH = 6;
-const AT_WORK = 3;
+const ENOUGH = 20;
+const AT_WORK = 10;
 const AWAITING = 1;
 
 const THIS_PROCESS: string = randomUUID();

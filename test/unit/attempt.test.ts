@@ -173,8 +173,22 @@ test('says when it waits for an answer: that it is lost then says little of a re
   });
   assert.deepEqual(
     heartbeats.map(({ losses }) => losses?.weight),
-    [3, 1, 3, 1, 3],
+    [10, 1, 10, 1, 10],
   );
+});
+
+test('where records go one by one, the server knows of a request before it is sent', async () => {
+  const losses = { process: 'another', weight: 10, inARow: 10, record: null, suspect: null, givenUp: [] };
+  const server = fakeServer();
+  const { result } = await run(
+    async (attempt) => {
+      await attempt.suspicion?.begin(5n);
+      return attempt.awaiting(async () => server.told.at(-1)?.losses?.weight);
+    },
+    {},
+    { server, info: { attempt: 3, heartbeatDetails: { waiting: null, losses } } },
+  );
+  assert.equal(result, 1);
 });
 
 test('what is in hand may be written when the server asks to end: it still knows the attempt', async () => {
@@ -192,7 +206,7 @@ test('what is in hand may be written when the server asks to end: it still knows
 });
 
 test('an attempt after others knows how they ended, and says first of all that it is there', async () => {
-  const losses = { process: 'another', weight: 3, inARow: 3, record: null, suspect: null, givenUp: ['4'] };
+  const losses = { process: 'another', weight: 10, inARow: 10, record: null, suspect: null, givenUp: ['4'] };
   const server = fakeServer();
   const { result } = await run(
     async ({ suspicion }) => [server.told.length, await suspicion?.begin(4n), await suspicion?.begin(5n)],

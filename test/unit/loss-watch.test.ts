@@ -48,19 +48,19 @@ test('after two attempts lost in a row the next goes record by record', () => {
 });
 
 test('attempts that are lost before their first heartbeat count', () => {
-  assert.equal(new LossWatch(2, undefined, async () => undefined, 'a').report(false).inARow, 3);
+  assert.equal(new LossWatch(2, undefined, async () => undefined, 'a').report(false).inARow, 10);
   assert.equal(new LossWatch(1, undefined, async () => undefined, 'a').report(false).inARow, 0);
 });
 
-test('attempts that were lost while they waited for an answer weigh a third', async () => {
+test('attempts that were lost while they waited for an answer weigh a tenth', async () => {
   const attempts = new Attempts();
-  for (let lost = 0; lost < 6; lost++) {
+  for (let lost = 0; lost < 20; lost++) {
     const watch = attempts.begin();
     assert.equal(watch.suspicion, null, `${lost} lost`);
     watch.awaits(1);
     attempts.ends(watch);
   }
-  for (let lost = 0; lost < 6; lost++) {
+  for (let lost = 0; lost < 20; lost++) {
     const watch = attempts.begin();
     assert.equal(await watch.suspicion?.begin(7n), true, `${lost} lost at it`);
     watch.awaits(1);
@@ -76,7 +76,7 @@ test('once the answer has come a loss weighs as before', () => {
   watch.awaits(-1);
   assert.equal(watch.report(false).weight, 1);
   watch.awaits(-1);
-  assert.equal(watch.report(false).weight, 3);
+  assert.equal(watch.report(false).weight, 10);
 });
 
 const innocent: [string, (attempts: Attempts) => void][] = [
