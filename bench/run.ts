@@ -3,11 +3,11 @@
  *
  *     npm run bench -- storm --json storm.json
  */
-import { existsSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { Bench } from './bench.ts';
 
-const NAMES = ['load', 'storm'].filter((name) => existsSync(new URL(`${name}.ts`, import.meta.url)));
+const NAMES = ['load', 'storm'];
 
 const {
   values,

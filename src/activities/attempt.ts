@@ -48,6 +48,12 @@ export async function runAttempt<T>(
     },
     specification.heartbeatIntervalMs,
     { signal: stalled.signal, stop: context.cancellationSignal },
+    (error) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      context.log.warn('Temporal does not confirm this attempt; nothing is written until it does', {
+        reason,
+      });
+    },
   );
 
   const beat = (): void => {

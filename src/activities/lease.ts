@@ -19,16 +19,24 @@ export class Lease {
   readonly #heartbeat: () => Promise<void>;
   readonly #validMs: number;
   readonly #signals: LeaseSignals;
+  readonly #unanswered: (error: unknown) => void;
   #confirmed: Moment | null = null;
 
   /**
    * @param heartbeat sends one through a client and returns when it is acknowledged
    * @param validMs how long a confirmation counts, in milliseconds; shorter than the heartbeat timeout
+   * @param unanswered hears of the first error of each wait
    */
-  constructor(heartbeat: () => Promise<void>, validMs: number, signals: LeaseSignals) {
+  constructor(
+    heartbeat: () => Promise<void>,
+    validMs: number,
+    signals: LeaseSignals,
+    unanswered: (error: unknown) => void,
+  ) {
     this.#heartbeat = heartbeat;
     this.#validMs = validMs;
     this.#signals = signals;
+    this.#unanswered = unanswered;
   }
 
   /**
@@ -49,7 +57,7 @@ export class Lease {
    */
   async renew(): Promise<void> {
     const { signal, stop } = this.#signals;
-    for (;;) {
+    for (let isFirst = true; ; isFirst = false) {
       signal.throwIfAborted();
       // The server counts from when it got it, so we count from before.
       const asked = new Moment();
@@ -64,6 +72,7 @@ export class Lease {
         }
         if (stop.aborted)
           throw lost('The server does not answer; another attempt goes on with what is left.');
+        if (isFirst) this.#unanswered(error);
         await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
       }
     }

@@ -20,6 +20,7 @@ export class Apply {
   readonly #services: ReconcileServices;
   readonly #attempt: WritingAttempt;
   readonly #reading: AbortSignal;
+  readonly #fence = (): Promise<void> => this.#attempt.fence();
   #pointsWritten = 0;
   #pointsDeleted = 0;
 
@@ -122,9 +123,8 @@ export class Apply {
     const { owner, jobId, bm25 } = this.#input;
     const { target } = this.#services;
     const { signal } = this.#attempt;
-    const fence = (): Promise<void> => this.#attempt.fence();
     for (const some of inSlices(writes)) {
-      await this.#persist(() => target.write(owner, jobId, bm25, some, signal, fence));
+      await this.#persist(() => target.write(owner, jobId, bm25, some, signal, this.#fence));
       this.#pointsWritten += some.length;
     }
     // Only after the writes: a crash in between leaves points of another checksum, which the next diff finds.
@@ -137,9 +137,8 @@ export class Apply {
   async deletePoints(points: readonly SeenPoint[]): Promise<void> {
     const { collection } = this.#input.owner;
     const { signal } = this.#attempt;
-    const fence = (): Promise<void> => this.#attempt.fence();
     for (const some of inSlices(points)) {
-      await this.#persist(() => this.#services.target.delete(collection, some, signal, fence));
+      await this.#persist(() => this.#services.target.delete(collection, some, signal, this.#fence));
       this.#pointsDeleted += some.length;
     }
   }

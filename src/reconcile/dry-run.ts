@@ -1,7 +1,6 @@
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import { countTokens } from '../chunking/tokens.ts';
 import type { Embedder } from '../embedding/embedder.ts';
-import type { Source } from '../source/source.ts';
 import type { Target } from '../target/target.ts';
 import { findChanges, textsOf } from './changes.ts';
 import { compareRange, type ComparedRecord, type ComparedServices, type Comparison } from './compare.ts';
@@ -14,9 +13,7 @@ export interface DryRunInput extends Comparison {
 }
 
 /** What a dry run looks at; it neither writes nor embeds. */
-export interface DryRunServices {
-  readonly source: Pick<Source, 'page' | 'existing'>;
-  readonly memory?: ComparedServices['memory'];
+export interface DryRunServices extends ComparedServices {
   readonly target: Pick<Target, 'scan' | 'texts'>;
   readonly embedder: Pick<Embedder, 'pack'>;
 }

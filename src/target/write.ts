@@ -22,10 +22,10 @@ export async function write(
   bm25: Bm25Options,
   writes: readonly PointWrite[],
   signal: AbortSignal,
-  beforeRequest: () => Promise<void> = atOnce,
+  beforeRequest?: () => Promise<void>,
 ): Promise<void> {
   for (const request of requests(writes)) {
-    await beforeRequest();
+    await beforeRequest?.();
     const operations = sameAction(request).flatMap((run) => operationsOf(run, owner.source, jobId, bm25));
     const results = await send(signal, (api, init) =>
       api.batchUpdate({ collection_name: owner.collection, wait: true, operations }, init),
@@ -40,10 +40,10 @@ export async function deletePoints(
   collection: string,
   points: readonly SeenPoint[],
   signal: AbortSignal,
-  beforeRequest: () => Promise<void> = atOnce,
+  beforeRequest?: () => Promise<void>,
 ): Promise<void> {
   for (let start = 0; start < points.length; start += MAX_REQUEST_POINTS) {
-    await beforeRequest();
+    await beforeRequest?.();
     const page = points.slice(start, start + MAX_REQUEST_POINTS);
     const filter = {
       must: [{ has_id: page.map(({ id }) => id) }, untouched(page.map(({ checksum }) => checksum))],
@@ -53,10 +53,6 @@ export async function deletePoints(
     );
     assertApplied(result);
   }
-}
-
-async function atOnce(): Promise<void> {
-  // Nobody asks to be called first.
 }
 
 /** Cuts the writes, in their order, into what one request may carry. */

@@ -166,7 +166,7 @@ export class Crew {
 
   async #look(seen: Seen): Promise<void> {
     const collection = this.#settings['QDRANT_COLLECTION_NAME'];
-    const written = await this.#lab.qdrant.childTexts(collection).catch(noneIfAbsent);
+    const written = await this.#lab.qdrant.childTexts(collection);
     for (const pid of this.#hired) {
       const paid = await this.#lab.embeddings.texts(`(${pid}@`);
       for (const text of paid.keys()) this.#add(pid, text, written, seen);
@@ -181,7 +181,7 @@ export class Crew {
    */
   async count(pids: readonly number[], seen: Seen = new Set()): Promise<void> {
     const collection = this.#settings['QDRANT_COLLECTION_NAME'];
-    const written = await persistently(() => this.#lab.qdrant.childTexts(collection).catch(noneIfAbsent));
+    const written = await persistently(() => this.#lab.qdrant.childTexts(collection));
     const paid = await this.#paid(pids);
     for (const [pid, texts] of paid) for (const text of texts) this.#add(pid, text, written, seen);
   }
@@ -224,12 +224,6 @@ export class Crew {
       await sleep(this.#answerMs);
     }
   }
-}
-
-/** Before its collection is there, nothing is written. */
-function noneIfAbsent(error: unknown): Set<string> {
-  if (error instanceof Error && /: 404 /.test(error.message)) return new Set();
-  throw error;
 }
 
 /** Asks a server that may be away. */

@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { printAudit } from '../support/audit.ts';
 import { holderOfBatch } from '../support/holder.ts';
+import { inputsInHand } from '../support/inputs-in-hand.ts';
 import { Lab, type WorkerProcess } from '../support/lab.ts';
 import { createTable, distinctRows, insertRows } from '../support/rows.ts';
 
@@ -43,13 +44,8 @@ test('a worker with a batch in hand killed every 6 s: nothing missing, doubled o
     workers.delete(victim.pid);
     await victim.kill();
     kills++;
-    const written = await lab.qdrant.childTexts();
     const replacement = hire();
-    // A request on its way is paid although nobody waits for it any more.
-    await sleep(LATENCY_MS + 500);
-    const paid = await lab.embeddings.texts(`(${victim.pid}@`);
-    const lost = [...paid].reduce((sum, [text, count]) => sum + (written.has(text) ? 0 : count), 0);
-    unacknowledged += lost;
+    unacknowledged += await inputsInHand(lab, [victim.pid], LATENCY_MS + 500);
     await replacement;
   }
   const { status, totals } = await result;

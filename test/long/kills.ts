@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inputsInHand } from '../support/inputs-in-hand.ts';
 import type { WorkerProcess } from '../support/lab.ts';
 import { holderOfBatch } from '../support/holder.ts';
-import { inHand } from './in-hand.ts';
 import type { Scenario } from './scenario.ts';
 
 const LATENCY_MS = 2_500;
@@ -30,7 +30,7 @@ export const kills: Scenario = {
       await victim.kill();
       done++;
       const replacement = hire();
-      held += await inHand(lab, [victim.pid], LATENCY_MS + 500);
+      held += await inputsInHand(lab, [victim.pid], LATENCY_MS + 500);
       await replacement;
     }
     const findings = done < FEWEST_KILLS ? [`${done} kills are too few to prove anything`] : [];

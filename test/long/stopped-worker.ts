@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inputsInHand } from '../support/inputs-in-hand.ts';
 import { until } from '../support/lab.ts';
 import { holderOfBatch } from '../support/holder.ts';
-import { inHand } from './in-hand.ts';
 import type { Scenario } from './scenario.ts';
 
 const LATENCY_MS = 2_000;
@@ -21,7 +21,7 @@ export const stoppedWorker: Scenario = {
     process.kill(zombie.pid, 'SIGSTOP');
     const begin = Date.now();
     try {
-      const held = await inHand(lab, [zombie.pid], LATENCY_MS + 500);
+      const held = await inputsInHand(lab, [zombie.pid], LATENCY_MS + 500);
       const before = await run.completedBatches();
       await sleep(begin + STOPPED_MS - Date.now());
       const meanwhile = (await run.completedBatches()) - before;

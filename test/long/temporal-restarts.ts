@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inputsInHand } from '../support/inputs-in-hand.ts';
 import type { Lab } from '../support/lab.ts';
-import { inHand } from './in-hand.ts';
 import type { Course, OpenRun, Scenario } from './scenario.ts';
 
 const KILLS = 20;
@@ -41,7 +41,7 @@ async function restart(lab: Lab, run: OpenRun, pids: readonly number[]): Promise
     done++;
     await sleep(AWAY_MS);
     // Attempts that the server gives up begin anew, beside those that still run.
-    held += await inHand(lab, pids, LATENCY_MS + 500);
+    held += await inputsInHand(lab, pids, LATENCY_MS + 500);
     await lab.stack.start('temporal');
   }
   const findings = done < KILLS ? [`the job ended after ${done} kills, before ${KILLS}`] : [];

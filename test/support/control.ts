@@ -124,8 +124,12 @@ export class QdrantControl {
     return points;
   }
 
-  /** sha-256 of the text of every child in the target. */
+  /** sha-256 of the text of every child in the target; none while there is no such collection. */
   async childTexts(collection = 'memos'): Promise<Set<string>> {
+    const { result: has } = (await this.#ask('GET', `collections/${collection}/exists`)) as {
+      result: { exists: boolean };
+    };
+    if (!has.exists) return new Set();
     const children = (await this.points(collection)).filter(({ payload }) => payload['type'] === 'child');
     return new Set(
       children.map(({ payload }) => createHash('sha256').update(String(payload['text'])).digest('hex')),

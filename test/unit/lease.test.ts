@@ -13,7 +13,12 @@ function leaseOn(answers: (Error | null)[], { signal = forever, stop = forever }
     const answer = answers.length > 1 ? answers.shift() : answers[0];
     if (answer instanceof Error) throw answer;
   });
-  return { asked: () => asked.mock.callCount(), lease: new Lease(asked, VALID_MS, { signal, stop }) };
+  const said = mock.fn<(error: unknown) => void>();
+  return {
+    asked: () => asked.mock.callCount(),
+    said: () => said.mock.calls.map(({ arguments: [error] }) => error),
+    lease: new Lease(asked, VALID_MS, { signal, stop }, said),
+  };
 }
 
 /** As a process does that is stopped for a while. */
@@ -45,7 +50,7 @@ test('an answer that is read late, since the process stood still meanwhile, does
   const heartbeat = async (): Promise<void> => {
     if (++asked === 1) standStill();
   };
-  await new Lease(heartbeat, VALID_MS, { signal: forever, stop: forever }).hold();
+  await new Lease(heartbeat, VALID_MS, { signal: forever, stop: forever }, () => undefined).hold();
   assert.equal(asked, 2);
 });
 
@@ -64,10 +69,12 @@ test('an attempt that the server no longer knows may not write, now or later', a
   await assert.rejects(lease.hold(), isLost);
 });
 
-test('a server that does not answer is asked until it does', async () => {
-  const { lease, asked } = leaseOn([new Error('unavailable'), null]);
+test('a server that does not answer is asked until it does, and that is said once', async () => {
+  const unavailable = new Error('unavailable');
+  const { lease, asked, said } = leaseOn([unavailable, new Error('still'), null]);
   await lease.hold();
-  assert.equal(asked(), 2);
+  assert.equal(asked(), 3);
+  assert.deepEqual(said(), [unavailable]);
 });
 
 test('whoever has to stop does not wait for a server that does not answer, and writes nothing', async () => {

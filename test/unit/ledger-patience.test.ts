@@ -4,33 +4,16 @@ import { exitCode } from '../../src/cli/follow.ts';
 import { LedgerPatience } from '../../src/cli/ledger-patience.ts';
 import type { Snapshot } from '../../src/client/snapshot.ts';
 import { NO_TOTALS, type Totals } from '../../src/job/outcome.ts';
+import { fakeSnapshot } from '../support/snapshot.ts';
 
 const LIMIT_MS = 30_000;
 
 function snapshot(totals: Partial<Totals> | null, changes: Partial<Snapshot> = {}): Snapshot {
-  return {
-    name: 'memos',
-    jobId: '',
-    workflowId: '',
-    status: 'running',
-    isOpen: true,
-    isCancelRequested: false,
-    pauseReason: null,
-    pauseDetail: null,
-    failure: null,
-    phase: 'migrating',
-    startedAt: '',
-    endedAt: null,
-    collection: null,
-    notes: [],
-    plan: { partitions: 1, batches: 3, records: 30 },
+  return fakeSnapshot({
     totals: totals === null ? null : { ...NO_TOTALS, ...totals },
-    batchesInHand: [],
-    waits: [],
     unmirrored: 3,
-    workers: null,
     ...changes,
-  };
+  });
 }
 
 const DONE = { completedBatches: 3, records: 30 };

@@ -6,32 +6,24 @@ import { progressLine } from '../../src/cli/progress-line.ts';
 import { summary } from '../../src/cli/render.ts';
 import type { Snapshot } from '../../src/client/snapshot.ts';
 import { NO_TOTALS } from '../../src/job/outcome.ts';
+import { fakeSnapshot } from '../support/snapshot.ts';
 
 const WORKER = { identity: '1@host', polledAt: '2026-01-01T00:00:00.000Z' } as const;
 
-const job = (changes: Partial<Snapshot> = {}): Snapshot => ({
-  name: 'a b',
-  jobId: 'id',
-  workflowId: 'migration-a b',
-  status: 'running',
-  isOpen: true,
-  isCancelRequested: false,
-  pauseReason: null,
-  pauseDetail: null,
-  failure: null,
-  phase: 'migrating',
-  startedAt: '2026-01-01T00:00:00.000Z',
-  endedAt: null,
-  collection: 'memos_v1',
-  notes: [],
-  plan: { partitions: 20, batches: 20_000, records: 2_000_000 },
-  totals: { ...NO_TOTALS, completedBatches: 5_000, records: 500_000, tokens: 123_456_789, pointsWritten: 7 },
-  batchesInHand: [],
-  waits: [],
-  unmirrored: 0,
-  workers: [WORKER],
-  ...changes,
-});
+const job = (changes: Partial<Snapshot> = {}): Snapshot =>
+  fakeSnapshot({
+    name: 'a b',
+    plan: { partitions: 20, batches: 20_000, records: 2_000_000 },
+    totals: {
+      ...NO_TOTALS,
+      completedBatches: 5_000,
+      records: 500_000,
+      tokens: 123_456_789,
+      pointsWritten: 7,
+    },
+    workers: [WORKER],
+    ...changes,
+  });
 
 /** A job that has done 6,000 records in a minute. */
 function pace(): Pace {

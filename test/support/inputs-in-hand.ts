@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Lab } from '../support/lab.ts';
+import type { Lab } from './lab.ts';
 
 /**
  * Inputs that workers have been paid for and that are not in the target: what may be paid again if they are lost now.
@@ -7,12 +7,9 @@ import type { Lab } from '../support/lab.ts';
  * @param pids of the workers; they may have ended
  * @param answerMs how long a request on its way may still take to be paid, although nobody waits for it any more
  */
-export async function inHand(lab: Lab, pids: readonly number[], answerMs: number): Promise<number> {
+export async function inputsInHand(lab: Lab, pids: readonly number[], answerMs: number): Promise<number> {
   // First what is written: what they write meanwhile is counted as in hand, never the other way round.
-  const written = await lab.qdrant.childTexts().catch((error: unknown) => {
-    if (error instanceof Error && /: 404 /.test(error.message)) return new Set<string>();
-    throw error;
-  });
+  const written = await lab.qdrant.childTexts();
   await sleep(answerMs);
   let sum = 0;
   for (const pid of pids) {
