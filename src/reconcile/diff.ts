@@ -111,8 +111,7 @@ export function changesOf(
     if (head === undefined)
       return { action: 'create', point, seen: null, vectorOf: needsVector, collectionIds };
     const seen = head.checksum;
-    // Without a checksum a change of this point was interrupted: its vector may belong to another text.
-    const keepsVector = head.checksum !== null && texts.get(point.id) === point.text;
+    const keepsVector = !head.isUnfinished && texts.get(point.id) === point.text;
     return keepsVector
       ? { action: 'describe', point, seen, vectorOf: null, collectionIds: null }
       : { action: 'replace', point, seen, vectorOf: needsVector, collectionIds: null };
@@ -133,10 +132,10 @@ export function reusableVectors(
   texts: ReadonlyMap<string, string>,
 ): Map<string, string> {
   const byText = new Map<string, string>();
-  for (const { id, type, checksum } of heads) {
+  for (const { id, type, isUnfinished } of heads) {
     const text = texts.get(id);
     // A parent may have the text of its only child, but it has no vector.
-    if (type === 'child' && checksum !== null && text !== undefined) byText.set(text, id);
+    if (type === 'child' && !isUnfinished && text !== undefined) byText.set(text, id);
   }
   const needed = change.writes.flatMap(({ vectorOf }) => (vectorOf === null ? [] : [vectorOf]));
   return new Map(needed.flatMap((text) => (byText.has(text) ? [[text, byText.get(text) as string]] : [])));

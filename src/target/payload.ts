@@ -7,6 +7,9 @@ export const DENSE = 'child';
 /** Name of the BM25 vector. */
 export const SPARSE = 'child-sparse';
 
+/** Begins what stands in `checksum` while a point is changed. */
+const UNFINISHED = '~';
+
 /** What `point_hash` covers, besides the copied columns. */
 const HASHED = [
   'source',
@@ -88,6 +91,14 @@ export function payloadPath(key: string): string {
   return /^[\w-]+$/.test(key) ? key : `"${key}"`;
 }
 
+/**
+ * What stands in `checksum` while a change makes a point one of this checksum. It names its change: another one that runs
+ * beside it cannot go on where this one has begun.
+ */
+export function unfinishedChecksum(checksum: string): string {
+  return `${UNFINISHED}${checksum}`;
+}
+
 /** @returns null if the payload has no exact record id: such a point lies in no range */
 export function pointHead(id: string, payload: Payload, copiedColumns: readonly string[]): PointHead | null {
   const recordId = integer(payload.summary_id);
@@ -95,12 +106,13 @@ export function pointHead(id: string, payload: Payload, copiedColumns: readonly 
     return null;
   }
   const pointCount = integer(payload.point_count);
+  const checksum = typeof payload.checksum === 'string' && payload.checksum !== '' ? payload.checksum : null;
   return {
     id,
     recordId,
     type: payload.type === 'parent' ? 'parent' : 'child',
-    // '' marks a change that began and may not have ended.
-    checksum: typeof payload.checksum === 'string' && payload.checksum !== '' ? payload.checksum : null,
+    checksum,
+    isUnfinished: checksum === null || checksum.startsWith(UNFINISHED),
     pointCount: pointCount === null ? null : Number(pointCount),
     tenant: typeof payload.member_code === 'string' ? payload.member_code : null,
     copied: copiedValues(payload, copiedColumns),

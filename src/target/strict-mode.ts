@@ -28,8 +28,8 @@ export function strictLimits(
     max_query_limit: SCAN_PAGE,
     upsert_max_batchsize: MAX_REQUEST_POINTS,
     filter_max_conditions: MAX_FILTER_CONDITIONS,
-    // Of each point of a request, the checksum that it has and the one that it gets, and the empty one.
-    condition_max_size: 2 * MAX_REQUEST_POINTS + 1,
+    // The checksum of each point of a request, and of a record the new one, the unfinished one and the empty one.
+    condition_max_size: MAX_REQUEST_POINTS + 3,
     max_payload_index_count: Object.keys(info.payload_schema).length + missingIndexes(info).length,
     max_points_count: points,
     // What we filter by is indexed before the first point.

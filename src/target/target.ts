@@ -35,8 +35,10 @@ export interface PointHead {
   readonly id: string;
   readonly recordId: bigint;
   readonly type: 'parent' | 'child';
-  /** Null on a point whose vector and text may not belong together (an interrupted change). */
+  /** Null on a point that has lost it. */
   readonly checksum: string | null;
+  /** Its vector and text may not belong together: a change was interrupted, or it has no checksum. */
+  readonly isUnfinished: boolean;
   readonly pointCount: number | null;
   readonly tenant: string | null;
   readonly copied: Readonly<Record<string, PayloadValue>>;

@@ -1,7 +1,7 @@
 import type { Schemas } from '@qdrant/js-client-rest';
 import { Fault } from '../errors.ts';
 import type { Send } from './connection.ts';
-import { DENSE, pointPayload, SPARSE } from './payload.ts';
+import { DENSE, pointPayload, SPARSE, unfinishedChecksum } from './payload.ts';
 import type { Bm25Options, PointOwner, PointWrite, SeenPoint } from './target.ts';
 
 /** Larger requests gain nothing. Strict mode must allow as many. */
@@ -130,35 +130,64 @@ function operationsOf(
   }
 
   const changes = run.filter((write) => write.action !== 'create');
-  const described = changes.map((write) => ({
-    set_payload: { filter: stillThese([write]), payload: pointPayload(write.point, source, jobId) },
-  }));
   const revectored = changes.filter((write) => write.action === 'replace' && write.vector !== null);
+  const described = changes.map((write) => ({
+    set_payload: {
+      filter: revectored.includes(write) ? begun([write]) : stillThese([write]),
+      payload: pointPayload(write.point, source, jobId),
+    },
+  }));
   if (revectored.length === 0) {
     return described;
   }
   return [
-    // The operations of a request are not one transaction. From here until its own payload is set, a point says that
-    // its vectors and its text may not belong together.
-    { set_payload: { filter: stillThese(revectored), payload: { checksum: '' } } },
+    // The operations of a request are not one transaction, and those of other requests may come between them. From here
+    // until its own payload is set, a point says that its vectors and its text may not belong together, and whose
+    // change this is.
+    ...byChecksum(revectored).map(([checksum, alike]) => ({
+      set_payload: {
+        filter: stillThese(alike, [unfinishedChecksum(checksum)]),
+        payload: { checksum: unfinishedChecksum(checksum) },
+      },
+    })),
     {
       update_vectors: {
         points: revectored.map((write) => ({ id: write.point.id, vector: vectorsOf(write) })),
-        update_filter: stillThese(revectored),
+        update_filter: begun(revectored),
       },
     },
     ...described,
   ];
 }
 
-/** The points of these changes, as far as they are as they were seen, or as this very change left them. */
-function stillThese(changes: readonly Exclude<PointWrite, { action: 'create' }>[]): Schemas['Filter'] {
-  const checksums = changes.flatMap(({ point, seen }) => [point.checksum, seen]);
-  return { must: [{ has_id: changes.map(({ point }) => point.id) }, untouched(checksums)] };
+type Change = Exclude<PointWrite, { action: 'create' }>;
+
+function byChecksum(changes: readonly Change[]): [string, Change[]][] {
+  return [...Map.groupBy(changes, ({ point }) => point.checksum)];
 }
 
 /**
- * Points that no scan of these records finds, or that an interrupted change left: only such a one may stand where a point
+ * The points of these changes, as far as they are as they were seen, or as this very change left them.
+ *
+ * @param more checksums that a point may have
+ */
+function stillThese(changes: readonly Change[], more: readonly string[] = []): Schemas['Filter'] {
+  const checksums = changes.flatMap(({ point, seen }) => [point.checksum, seen]);
+  return { must: [{ has_id: idsOf(changes) }, untouched([...checksums, ...more])] };
+}
+
+/** The points of these changes, as far as no other change has begun on them since these did. */
+function begun(changes: readonly Change[]): Schemas['Filter'] {
+  const checksums = new Set(changes.map(({ point }) => unfinishedChecksum(point.checksum)));
+  return { must: [{ has_id: idsOf(changes) }, { key: 'checksum', match: { any: [...checksums] } }] };
+}
+
+function idsOf(changes: readonly Change[]): string[] {
+  return changes.map(({ point }) => point.id);
+}
+
+/**
+ * Points that no scan of these records finds, or that have lost their checksum: only such a one may stand where a point
  * is created. Another was created meanwhile, with this content or a newer one, and may have associations by now.
  */
 function unseen(created: readonly PointWrite[], source: string): Schemas['Filter'] {
@@ -168,21 +197,21 @@ function unseen(created: readonly PointWrite[], source: string): Schemas['Filter
       { must_not: [{ key: 'source', match: { value: source } }] },
       // Qdrant takes 64-bit integers; the driver's types know only numbers.
       { must_not: [{ key: 'summary_id', match: { any: records as unknown as number[] } }] },
-      ...unfinished([]),
+      ...withChecksum([]),
     ],
   };
 }
 
 /**
- * That a point carries one of these checksums, or none, as an interrupted change leaves it. An attempt that was stopped
- * and goes on beside its successor meets the successor's checksum, and changes nothing.
+ * That a point carries one of these checksums, or none. An attempt that was stopped and goes on beside its successor
+ * meets the successor's checksum, and changes nothing.
  */
 function untouched(checksums: readonly (string | null)[]): Schemas['Condition'] {
   const known = new Set(checksums.filter((checksum) => checksum !== null));
-  return { should: unfinished([...known]) };
+  return { should: withChecksum([...known]) };
 }
 
-function unfinished(known: readonly string[]): Schemas['Condition'][] {
+function withChecksum(known: readonly string[]): Schemas['Condition'][] {
   return [{ key: 'checksum', match: { any: ['', ...known] } }, { is_empty: { key: 'checksum' } }];
 }
 

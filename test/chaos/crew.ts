@@ -135,7 +135,7 @@ export class Crew {
   warnings(): string[] {
     return this.#everybody.flatMap((worker) => {
       const lines = worker.log().split('\n');
-      const notable = lines.filter((line) => line !== '' && !/"level":"(?:INFO|DEBUG)"/i.test(line));
+      const notable = lines.filter((line) => line !== '' && !/"severity":"(?:INFO|DEBUG)"/.test(line));
       return notable.slice(-MOST_WARNINGS).map((line) => `${worker.pid} ${line.slice(0, 500)}`);
     });
   }
@@ -151,10 +151,11 @@ export class Crew {
    */
   lookOn(): () => Promise<void> {
     const seen: Seen = new Set();
+    const superseded = new Set(this.#superseded);
     const over = new AbortController();
     const looking = (async () => {
       while (!over.signal.aborted) {
-        await this.#look(seen).catch(() => undefined);
+        await this.#look(superseded, seen).catch(() => undefined);
         await sleep(LOOK_EVERY_MS, undefined, { signal: over.signal }).catch(() => undefined);
       }
     })();
@@ -164,32 +165,34 @@ export class Crew {
     };
   }
 
-  async #look(seen: Seen): Promise<void> {
+  async #look(superseded: ReadonlySet<string>, seen: Seen): Promise<void> {
     const collection = this.#settings['QDRANT_COLLECTION_NAME'];
-    const written = await this.#lab.qdrant.childTexts(collection);
+    const settled = (await this.#lab.qdrant.childTexts(collection)).union(superseded);
     for (const pid of this.#hired) {
       const paid = await this.#lab.embeddings.texts(`(${pid}@`);
-      for (const text of paid.keys()) this.#add(pid, text, written, seen);
+      for (const text of paid.keys()) this.#add(pid, text, settled, seen);
     }
   }
 
   /**
-   * Adds what these workers have in hand now: paid, not in the target, and still in its row.
+   * Adds what these workers have in hand now: paid, not in the target, and still in its row. It may be edited while a
+   * server is waited for; whoever goes on may have read the row before that.
    *
    * @param pids of processes that may have ended
    * @param seen what was added for the same fault before
    */
   async count(pids: readonly number[], seen: Seen = new Set()): Promise<void> {
     const collection = this.#settings['QDRANT_COLLECTION_NAME'];
-    const written = await persistently(() => this.#lab.qdrant.childTexts(collection));
+    const superseded = new Set(this.#superseded);
+    const settled = (await persistently(() => this.#lab.qdrant.childTexts(collection))).union(superseded);
     const paid = await this.#paid(pids);
-    for (const [pid, texts] of paid) for (const text of texts) this.#add(pid, text, written, seen);
+    for (const [pid, texts] of paid) for (const text of texts) this.#add(pid, text, settled, seen);
   }
 
   /** Of each worker once a fault, so that a text that two of them have in hand is there twice. */
-  #add(pid: number, text: string, written: ReadonlySet<string>, seen: Seen): void {
+  #add(pid: number, text: string, settled: ReadonlySet<string>, seen: Seen): void {
     const key = `${pid} ${text}`;
-    if (written.has(text) || this.#superseded.has(text) || seen.has(key)) return;
+    if (settled.has(text) || seen.has(key)) return;
     seen.add(key);
     this.#inHand.set(text, (this.#inHand.get(text) ?? 0) + 1);
   }

@@ -30,6 +30,7 @@ export const recordChecks: TargetChecks = {
         recordId: SNOWFLAKE,
         type: point.type,
         checksum: point.checksum,
+        isUnfinished: false,
         pointCount: 2,
         tenant: 'M-1',
         copied: { title: 'Q3' },

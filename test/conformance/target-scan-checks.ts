@@ -95,6 +95,7 @@ export const scanChecks: TargetChecks = {
         recordId: SNOWFLAKE,
         type: 'parent',
         checksum: point.checksum,
+        isUnfinished: false,
         pointCount: 1,
         tenant: 'M-7',
         copied,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { Schemas } from '@qdrant/js-client-rest';
 import { PAYLOAD_KEYS, pointHash, pointPayload } from '../../src/target/payload.ts';
 import { createQdrantTarget } from '../../src/target/qdrant.ts';
@@ -51,6 +51,43 @@ function dense(record: Schemas['Record'] | undefined): number[] {
 async function wordsFind({ target }: TargetBench, owner: PointOwner, text: string): Promise<string[]> {
   const hits = await target.search(owner, { text, vector: null, limit: 10, tenant: null }, signal);
   return hits.map(({ id }) => id);
+}
+
+type Replacement = Extract<PointWrite, { action: 'replace' }>;
+
+/** A change of a point into another content. */
+function version(point: Point, text: string, seen: string | null): Replacement {
+  const checksum = createHash('sha256').update(text).digest('hex');
+  return { action: 'replace', point: { ...point, text, checksum }, seen, vector: unitVector() };
+}
+
+/** What a write would send, operation by operation; nothing arrives. */
+async function operationsOf(
+  bench: TargetBench,
+  owner: PointOwner,
+  change: PointWrite,
+): Promise<Schemas['UpdateOperation'][]> {
+  let sent: Schemas['UpdateOperations'] | undefined;
+  const proxy = await startProxy(bench.settings, {
+    request: ({ body }) => {
+      sent = JSON.parse(body) as Schemas['UpdateOperations'];
+      return null;
+    },
+  });
+  const target = createQdrantTarget({ ...bench.settings, QDRANT_URL: proxy.url });
+  await rejectsWith('target_unavailable', target.write(owner, JOB, DEFAULT_BM25, [change], signal));
+  await proxy.close();
+  return sent?.operations ?? [];
+}
+
+/** All ways to run two lists into each other, as lists of 0 and 1. */
+function orders(zeros: number, ones: number): number[][] {
+  if (zeros === 0) return [Array<number>(ones).fill(1)];
+  if (ones === 0) return [Array<number>(zeros).fill(0)];
+  return [
+    ...orders(zeros - 1, ones).map((rest) => [0, ...rest]),
+    ...orders(zeros, ones - 1).map((rest) => [1, ...rest]),
+  ];
 }
 
 /** A record whose points carry what other jobs and applications keep in them. */
@@ -177,10 +214,46 @@ export const writeChecks: TargetChecks = {
       await rejectsWith('target_unavailable', cut.write(owner, JOB, DEFAULT_BM25, [change], signal));
       await proxy.close();
       const [head] = await scanAll(bench, owner);
-      assert.equal(head?.checksum, null);
-      assert.deepEqual(head?.collectionIds, [1]);
+      assert.deepEqual([head?.isUnfinished, head?.collectionIds], [true, [1]]);
       await write(bench, owner, [change]);
-      assert.equal((await scanAll(bench, owner))[0]?.checksum, son.checksum);
+      const [mended] = await scanAll(bench, owner);
+      assert.deepEqual([mended?.checksum, mended?.isUnfinished], [son.checksum, false]);
+    }
+  },
+
+  'write: mends a replacement that was cut off, whichever comes next': async (bench) => {
+    const owner = await bench.newOwner();
+    const { child: son, vector } = family(1n);
+    await write(bench, owner, creations([son], new Map([[son, vector]]), [1]));
+    const [begun] = await operationsOf(bench, owner, version(son, 'cut off', son.checksum));
+    await bench.raw.batchUpdate(owner.collection, { operations: [begun!], wait: true });
+    const seen = (await scanAll(bench, owner))[0]?.checksum ?? null;
+    const next = version(son, 'next', seen);
+    await write(bench, owner, [next]);
+    assert.equal((await scanAll(bench, owner))[0]?.checksum, next.point.checksum);
+  },
+
+  'write: keeps text and vectors together, however two requests for a point run into each other': async (
+    bench,
+  ) => {
+    const owner = await bench.newOwner();
+    for (const [index, order] of orders(3, 3).entries()) {
+      const { child: son, vector } = family(BigInt(index));
+      await write(bench, owner, creations([son], new Map([[son, vector]])));
+      const versions = ['one', 'two'].map((text) => version(son, text, son.checksum));
+      const left = await Promise.all(versions.map((change) => operationsOf(bench, owner, change)));
+      for (const which of order) {
+        const operations = left[which]!.splice(0, 1);
+        await bench.raw.batchUpdate(owner.collection, { operations, wait: true });
+      }
+      const [stored] = await retrieve(bench, owner, [son]);
+      const [head] = await scanAll(bench, owner, { after: son.recordId - 1n, upTo: son.recordId });
+      const whole = versions.find(({ point }) => point.text === stored?.payload?.text);
+      assert.deepEqual(
+        [head?.checksum, head?.isUnfinished, dense(stored)],
+        [whole?.point.checksum, false, whole?.vector],
+        order.join(),
+      );
     }
   },
 

@@ -10,6 +10,7 @@ import type {
   SourceRow,
   TableSpec,
 } from '../../src/source/source.ts';
+import { unfinishedChecksum } from '../../src/target/payload.ts';
 import type {
   Point,
   PointOwner,
@@ -201,6 +202,7 @@ export class MemoryTarget implements Target {
       recordId: point.recordId,
       type: point.type,
       checksum: checksum === '' ? null : checksum,
+      isUnfinished: checksum === '' || checksum === unfinishedChecksum(checksum.slice(1)),
       pointCount: point.pointCount,
       tenant: point.tenant,
       copied: point.copied,
@@ -231,7 +233,8 @@ export class MemoryTarget implements Target {
     for (const write of writes) {
       const stored = this.points.get(write.point.id);
       this.interrupt();
-      const known = write.action === 'create' ? [] : [write.point.checksum, write.seen];
+      const begun = unfinishedChecksum(write.point.checksum);
+      const known = write.action === 'create' ? [] : [write.point.checksum, write.seen, begun];
       if (!this.#isUntouched(write.point.id, known)) continue;
       if (write.action === 'create') {
         const { point, vector, collectionIds } = write;
@@ -239,7 +242,7 @@ export class MemoryTarget implements Target {
       } else if (stored !== undefined) {
         if (write.action === 'replace') {
           // As the adapter does it: mark, change the vectors, describe; a crash may come between any two.
-          stored.checksum = '';
+          stored.checksum = begun;
           this.interrupt();
           stored.vector = kept(write.vector);
           this.interrupt();
@@ -258,7 +261,7 @@ export class MemoryTarget implements Target {
     }
   }
 
-  /** Whether a point is as somebody saw it, or as an interrupted change left it. */
+  /** Whether a point is as somebody saw it, or has no checksum. */
   #isUntouched(id: string, checksums: readonly (string | null)[]): boolean {
     const { checksum = '' } = this.points.get(id) ?? {};
     return checksum === '' || checksums.includes(checksum);

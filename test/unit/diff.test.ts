@@ -10,7 +10,17 @@ const expected: Expectation = { recordId: 7n, tenant: 'acme', copied: { rank: 3 
 
 function headOf(point: Point): PointHead {
   const { id, recordId, type, checksum, pointCount, tenant, copied } = point;
-  return { id, recordId, type, checksum, pointCount, tenant, copied, collectionIds: null };
+  return {
+    id,
+    recordId,
+    type,
+    checksum,
+    isUnfinished: false,
+    pointCount,
+    tenant,
+    copied,
+    collectionIds: null,
+  };
 }
 
 const textsOf = (points: readonly Point[]) => new Map(points.map(({ id, text }) => [id, text]));
@@ -63,7 +73,8 @@ test('a record whose points are all there is exact; any difference makes it inex
         'one too many',
       );
       assert.ok(!isExact(expected, damage({ checksum: 'b'.repeat(64) })), 'another content');
-      assert.ok(!isExact(expected, damage({ checksum: null })), 'an interrupted change');
+      assert.ok(!isExact(expected, damage({ checksum: `~${expected.checksum}` })), 'an interrupted change');
+      assert.ok(!isExact(expected, damage({ checksum: null })), 'no checksum');
       assert.ok(!isExact(expected, damage({ tenant: 'other' })), 'another tenant');
       assert.ok(!isExact(expected, damage({ copied: {} })), 'a copied column is missing');
       assert.ok(!isExact({ ...expected, checksum: null }, heads), 'no content any more');
@@ -123,7 +134,7 @@ test('applying the changes makes any record exact, and embeds only texts that ch
 
 test('a point of an interrupted change does not keep its vector', () => {
   const points = desiredPoints('db/t', expected, [{ text: 'a', children: ['a'] }]);
-  const heads = points.map((point) => ({ ...headOf(point), checksum: null }));
+  const heads = points.map((point) => ({ ...headOf(point), isUnfinished: true }));
   const { writes } = changesOf(7n, points, heads, textsOf(points));
   assert.deepEqual(
     writes.map(({ action, vectorOf }) => [action, vectorOf]),

@@ -37,7 +37,7 @@ async function stored(row: SourceRow): Promise<StoredPoint[]> {
   const points = desiredPoints(source, expected, await chunk(row.content ?? '', chunking));
   return points
     .map((point): StoredPoint => ({
-      head: { ...point, collectionIds: null },
+      head: { ...point, isUnfinished: false, collectionIds: null },
       parentIndex: point.parentIndex,
       chunkIndex: point.chunkIndex,
       text: point.text,

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { headPaths, PAYLOAD_KEYS, pointHash, pointHead, pointPayload } from '../../src/target/payload.ts';
+import {
+  headPaths,
+  PAYLOAD_KEYS,
+  pointHash,
+  pointHead,
+  pointPayload,
+  unfinishedChecksum,
+} from '../../src/target/payload.ts';
 import type { Point, PointWrite } from '../../src/target/target.ts';
 import { requests } from '../../src/target/write.ts';
 
@@ -130,6 +137,7 @@ describe('pointHead', () => {
       recordId: 7n,
       type: 'parent',
       checksum: 'abc',
+      isUnfinished: false,
       pointCount: 2,
       tenant: 'M',
       copied: { a: 5n, b: 2n ** 60n, c: 0.5 },
@@ -137,9 +145,16 @@ describe('pointHead', () => {
     });
   });
 
-  it('reads an empty or missing checksum as null', () => {
-    assert.equal(pointHead('id', { ...stored, checksum: '' }, [])?.checksum, null);
-    assert.equal(pointHead('id', { summary_id: 7 }, [])?.checksum, null);
+  it('knows what is unfinished: without checksum, or with that of a change that has begun', () => {
+    const unfinished = [
+      [{ ...stored, checksum: '' }, null],
+      [{ summary_id: 7 }, null],
+      [{ ...stored, checksum: unfinishedChecksum('abc') }, unfinishedChecksum('abc')],
+    ] as const;
+    for (const [payload, checksum] of unfinished) {
+      const head = pointHead('id', payload, []);
+      assert.deepEqual([head?.checksum, head?.isUnfinished], [checksum, true]);
+    }
   });
 
   it('knows no record without an exact id', () => {

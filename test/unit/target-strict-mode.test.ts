@@ -28,7 +28,7 @@ describe('limits of strict mode', () => {
     ['max_query_limit', 1_000, 999],
     ['upsert_max_batchsize', 256, 255],
     ['filter_max_conditions', 4, 3],
-    ['condition_max_size', 513, 512],
+    ['condition_max_size', 259, 258],
     ['max_points_count', 10, 9],
     // The foreign one and our eight.
     ['max_payload_index_count', 9, 8],
