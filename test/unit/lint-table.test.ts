@@ -72,11 +72,19 @@ describe('the import table', () => {
 });
 
 describe('ways around the import table', () => {
-  const lint = new ESLint({ cwd: ROOT, ruleFilter: ({ ruleId }) => ruleId === 'no-restricted-syntax' });
+  const rules = ['no-restricted-syntax', 'import-x/no-cycle'];
+  const lint = new ESLint({ cwd: ROOT, ruleFilter: ({ ruleId }) => rules.includes(ruleId) });
   const count = async (file: string, text: string): Promise<number> => {
     const [result] = await lint.lintText(text, { filePath: join(ROOT, file) });
-    return result?.messages.filter(({ ruleId }) => ruleId === 'no-restricted-syntax').length ?? 0;
+    return result?.messages.filter(({ ruleId }) => rules.includes(ruleId ?? '')).length ?? 0;
   };
+
+  it('a cycle is refused', async () => {
+    assert.match(readFileSync(join(ROOT, 'src/target/write.ts'), 'utf8'), /from '\.\/payload\.ts';/);
+    assert.equal(await count('src/target/payload.ts', "export { write } from './write.ts';\n"), 1);
+    const type = "import type { write } from './write.ts';\nexport type Write = typeof write;\n";
+    assert.equal(await count('src/target/payload.ts', type), 0);
+  });
 
   it('a dynamic import is refused', async () => {
     assert.equal(await count('src/workflows/batch.ts', "export const driver = await import('mysql2');\n"), 1);
