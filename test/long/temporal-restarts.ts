@@ -8,11 +8,11 @@ const WORKERS = 2;
 const LATENCY_MS = 2_000;
 /** How long the server is away, and how long it is there between two kills. */
 const AWAY_MS = 3_000;
-const THERE_MS = 8_000;
+const THERE_MS = 6_000;
 
 /** Temporal is killed and started again 20 times while batches are in hand. */
 export const temporalRestarts: Scenario = {
-  rows: 5_000,
+  rows: 6_000,
   settings: { BATCH_SIZE: '20', MAX_WORKERS: '4' },
   latencyMs: LATENCY_MS,
   play: async (lab, run) => {
