@@ -3,10 +3,17 @@ import { describe, it } from 'node:test';
 
 import type { QdrantClient } from '@qdrant/js-client-rest';
 
-import { createMemos, document, type Front, refusal, send, shareFront } from '../support/qdrant-front.ts';
+import {
+  createMemos,
+  document,
+  type Front,
+  pointId,
+  refusal,
+  send,
+  shareFront,
+} from '../support/qdrant-front.ts';
 
 const NORTH = [1, 0, 0, 0];
-const parentId = (ordinal: number) => `00000000-0000-5000-8000-${String(ordinal).padStart(12, '0')}`;
 
 /** A point whose dense vector is the further from NORTH, the larger its id. */
 function chunk(id: number, payload: Record<string, unknown>, text = 'ferry') {
@@ -31,7 +38,7 @@ void describe('qdrant front, groups and facets', () => {
     async function fill(): Promise<void> {
       await createMemos(client, 'memos');
       const parents = [...Array<number>(60).fill(1), 2, 3, 2, 4, 3, 2, ...Array<number>(20).fill(1), 5, 5];
-      const points = parents.map((parent, n) => chunk(n + 1, { parent_id: parentId(parent), n: n + 1 }));
+      const points = parents.map((parent, n) => chunk(n + 1, { parent_id: pointId(parent), n: n + 1 }));
       await client.upsert('memos', { points });
     }
 
@@ -44,10 +51,10 @@ void describe('qdrant front, groups and facets', () => {
         limit: 4,
       });
       assert.deepEqual(outline(groups), [
-        [parentId(1), [1, 2]],
-        [parentId(2), [61, 63]],
-        [parentId(3), [62, 65]],
-        [parentId(4), [64]],
+        [pointId(1), [1, 2]],
+        [pointId(2), [61, 63]],
+        [pointId(3), [62, 65]],
+        [pointId(4), [64]],
       ]);
       const [hit] = groups[0]!.hits;
       assert.deepEqual(Object.keys(hit!).sort(), ['id', 'score', 'version']);
@@ -77,8 +84,8 @@ void describe('qdrant front, groups and facets', () => {
         with_vector: ['child'],
       });
       assert.deepEqual(outline(groups), [
-        [parentId(3), [62, 65]],
-        [parentId(2), [63, 66]],
+        [pointId(3), [62, 65]],
+        [pointId(2), [63, 66]],
       ]);
       const [hit] = groups[0]!.hits;
       assert.deepEqual(hit?.payload, { n: 62 });
@@ -89,12 +96,12 @@ void describe('qdrant front, groups and facets', () => {
         group_by: 'parent_id',
         with_payload: true,
       });
-      assert.deepEqual(whole.groups[0]?.hits[0]?.payload, { parent_id: parentId(1), n: 1 });
+      assert.deepEqual(whole.groups[0]?.hits[0]?.payload, { parent_id: pointId(1), n: 1 });
       const { score } = whole.groups[1]!.hits[0]!;
       const near = { ...nearest, group_by: 'parent_id', score_threshold: score - 1e-6 };
       assert.deepEqual(outline((await client.queryGroups('memos', near)).groups), [
-        [parentId(1), [1, 2, 3]],
-        [parentId(2), [61]],
+        [pointId(1), [1, 2, 3]],
+        [pointId(2), [61]],
       ]);
     });
 
@@ -135,8 +142,8 @@ void describe('qdrant front, groups and facets', () => {
       await createMemos(client, 'parents');
       await client.upsert('memos', {
         points: [
-          chunk(1, { parent: parentId(1) }),
-          chunk(2, { parent: parentId(2) }),
+          chunk(1, { parent: pointId(1) }),
+          chunk(2, { parent: pointId(2) }),
           chunk(3, { parent: 'no point id' }),
           chunk(4, { parent: 1 }),
           chunk(5, { parent: -1 }),
@@ -144,7 +151,7 @@ void describe('qdrant front, groups and facets', () => {
       });
       const vector = { child: NORTH };
       await client.upsert('parents', {
-        points: [{ id: parentId(1), vector, payload: { title: 'A', n: 1 } }],
+        points: [{ id: pointId(1), vector, payload: { title: 'A', n: 1 } }],
       });
       const ask = async (
         with_lookup: NonNullable<Parameters<QdrantClient['queryGroups']>[1]['with_lookup']>,
@@ -152,13 +159,13 @@ void describe('qdrant front, groups and facets', () => {
         const { groups } = await client.queryGroups('memos', { ...nearest, group_by: 'parent', with_lookup });
         assert.deepEqual(
           groups.map(({ id }) => id),
-          [parentId(1), parentId(2), 'no point id', 1, -1],
+          [pointId(1), pointId(2), 'no point id', 1, -1],
         );
         return Object.fromEntries(
           groups.flatMap((group) => ('lookup' in group ? [[String(group.id), group.lookup]] : [])),
         );
       };
-      const id = parentId(1);
+      const id = pointId(1);
       assert.deepEqual(await ask('parents'), { [id]: { id, payload: { title: 'A', n: 1 } } });
       assert.deepEqual(
         await ask({ collection: 'parents', with_payload: { include: ['title'] }, with_vectors: true }),
@@ -186,7 +193,7 @@ void describe('qdrant front, groups and facets', () => {
         group_size: 2,
         limit: 4,
       });
-      assert.deepEqual(new Set(outline(groups).map(([id]) => id)), new Set([1, 2, 3, 4].map(parentId)));
+      assert.deepEqual(new Set(outline(groups).map(([id]) => id)), new Set([1, 2, 3, 4].map(pointId)));
       assert.deepEqual(groups.map(({ hits }) => hits.length).sort(), [1, 2, 2, 2]);
       assert.ok(outline(groups).slice(0, 2).flat(2).includes(64));
       const scores = groups.map(({ hits }) => hits[0]!.score);
@@ -231,7 +238,7 @@ void describe('qdrant front, groups and facets', () => {
       const kinds = ['memo', 'memo', 'memo', 'note', 'note', 'task'];
       await client.upsert('memos', {
         points: kinds.map((kind, n) =>
-          chunk(n + 1, { kind, n: n % 2, open: n < 4, parent_id: parentId(n < 5 ? 1 : 2) }),
+          chunk(n + 1, { kind, n: n % 2, open: n < 4, parent_id: pointId(n < 5 ? 1 : 2) }),
         ),
       });
       const facet = async (key: string, more?: object) =>
@@ -256,8 +263,8 @@ void describe('qdrant front, groups and facets', () => {
         [false, 2],
       ]);
       assert.deepEqual(await facet('parent_id'), [
-        [parentId(1), 5],
-        [parentId(2), 1],
+        [pointId(1), 5],
+        [pointId(2), 1],
       ]);
     });
 

@@ -59,15 +59,16 @@ export function connect(front: Front, apiKey?: string): QdrantClient {
   return new QdrantClient({ url: front.url, checkCompatibility: false, headers });
 }
 
-/** A front in a folder of its own, and a client of it. */
+/** A front, and a client of it. */
 export interface SharedFront {
+  /** A folder for the front's data and for that of others. */
   readonly dir: string;
   readonly front: Front;
   readonly client: QdrantClient;
 }
 
 /**
- * Starts a front before the tests of a `describe` and stops it after them; no collection outlives its test.
+ * Starts a front before the tests of a `describe` and stops it after them; nothing that it was given outlives its test.
  *
  * @param purpose part of the folder's name
  * @param started gets the front, before the first test
@@ -76,11 +77,15 @@ export function shareFront(purpose: string, started: (shared: SharedFront) => vo
   let shared: SharedFront;
   before(async () => {
     const dir = await mkdtemp(join(tmpdir(), `ferry-qdrant-${purpose}-`));
-    const front = await startFront(dir);
+    const front = await startFront(join(dir, 'shared'));
     shared = { dir, front, client: connect(front) };
     started(shared);
   });
   afterEach(async () => {
+    await send(shared.front, 'DELETE', '/front/faults');
+    const { aliases } = await shared.client.getAliases();
+    const actions = aliases.map(({ alias_name }) => ({ delete_alias: { alias_name } }));
+    if (actions.length > 0) await shared.client.updateCollectionAliases({ actions });
     const { collections } = await shared.client.getCollections();
     for (const { name } of collections) await shared.client.deleteCollection(name);
   });
@@ -130,3 +135,7 @@ export function createMemos(client: QdrantClient, name: string): Promise<boolean
 
 /** A text for the sparse vector, embedded by the engine. */
 export const document = (text: string) => ({ text, model: 'qdrant/bm25', options: BM25 });
+
+export const pointId = (ordinal: number) => `00000000-0000-5000-8000-${String(ordinal).padStart(12, '0')}`;
+
+export const sorted = (points: { id: string | number }[]) => points.map(({ id }) => String(id)).sort();
