@@ -99,6 +99,11 @@ export function unfinishedChecksum(checksum: string): string {
   return `${UNFINISHED}${checksum}`;
 }
 
+/** @param checksum null on a point that has lost it */
+export function isUnfinished(checksum: string | null): boolean {
+  return checksum === null || checksum.startsWith(UNFINISHED);
+}
+
 /** @returns null if the payload has no exact record id: such a point lies in no range */
 export function pointHead(id: string, payload: Payload, copiedColumns: readonly string[]): PointHead | null {
   const recordId = integer(payload.summary_id);
@@ -112,7 +117,7 @@ export function pointHead(id: string, payload: Payload, copiedColumns: readonly 
     recordId,
     type: payload.type === 'parent' ? 'parent' : 'child',
     checksum,
-    isUnfinished: checksum === null || checksum.startsWith(UNFINISHED),
+    isUnfinished: isUnfinished(checksum),
     pointCount: pointCount === null ? null : Number(pointCount),
     tenant: typeof payload.member_code === 'string' ? payload.member_code : null,
     copied: copiedValues(payload, copiedColumns),

@@ -130,10 +130,10 @@ function operationsOf(
   }
 
   const changes = run.filter((write) => write.action !== 'create');
-  const revectored = changes.filter((write) => write.action === 'replace' && write.vector !== null);
+  const revectored = changes.filter(isRevectored);
   const described = changes.map((write) => ({
     set_payload: {
-      filter: revectored.includes(write) ? begun([write]) : stillThese([write]),
+      filter: isRevectored(write) ? begun([write]) : stillThese([write]),
       payload: pointPayload(write.point, source, jobId),
     },
   }));
@@ -161,6 +161,11 @@ function operationsOf(
 }
 
 type Change = Exclude<PointWrite, { action: 'create' }>;
+
+/** A parent's vector is null: only its payload is replaced. */
+function isRevectored(change: Change): boolean {
+  return change.action === 'replace' && change.vector !== null;
+}
 
 function byChecksum(changes: readonly Change[]): [string, Change[]][] {
   return [...Map.groupBy(changes, ({ point }) => point.checksum)];

@@ -10,7 +10,7 @@ import type {
   SourceRow,
   TableSpec,
 } from '../../src/source/source.ts';
-import { unfinishedChecksum } from '../../src/target/payload.ts';
+import { isUnfinished, unfinishedChecksum } from '../../src/target/payload.ts';
 import type {
   Point,
   PointOwner,
@@ -202,7 +202,7 @@ export class MemoryTarget implements Target {
       recordId: point.recordId,
       type: point.type,
       checksum: checksum === '' ? null : checksum,
-      isUnfinished: checksum === '' || checksum === unfinishedChecksum(checksum.slice(1)),
+      isUnfinished: isUnfinished(checksum === '' ? null : checksum),
       pointCount: point.pointCount,
       tenant: point.tenant,
       copied: point.copied,
